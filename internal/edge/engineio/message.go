@@ -1,0 +1,123 @@
+package engineio
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
+)
+
+// Message is one message for clients: a text packet and the binary packets that belong to it.
+// It is encoded once, shared by every Socket it is queued on, and never modified afterwards.
+type Message struct {
+	frames      []byte   // complete WebSocket frames, unmasked: the text, then each attachment
+	text        []byte   // the text packet with its type, as a polling payload carries it
+	attachments [][]byte // parts of frames
+}
+
+// headRoom is the size of the longest header of an unmasked frame.
+const headRoom = 10
+
+// frame headers, RFC 6455 section 5.2
+const (
+	finText   = 0x81
+	finBinary = 0x82
+	finClose  = 0x88
+	finPong   = 0x8a
+)
+
+// NewMessage builds the message of one Socket.IO packet and its attachments. It copies both.
+func NewMessage(text []byte, attachments [][]byte) *Message {
+	return newMessage('4', len(text), func(dst []byte) []byte { return append(dst, text...) }, attachments)
+}
+
+// NewMessageFunc is NewMessage for a packet that appendText appends to its argument.
+func NewMessageFunc(appendText func(dst []byte) []byte, attachments [][]byte) *Message {
+	return newMessage('4', 112, appendText, attachments)
+}
+
+// newPacket builds a message of any Engine.IO type.
+func newPacket(packet string) *Message {
+	return newMessage(packet[0], len(packet)-1, func(dst []byte) []byte { return append(dst, packet[1:]...) }, nil)
+}
+
+func newMessage(typ byte, size int, appendText func([]byte) []byte, attachments [][]byte) *Message {
+	for _, a := range attachments {
+		size += headRoom + len(a)
+	}
+	// The header is written backwards from the text, once the length of the text is known.
+	buf := make([]byte, headRoom+1, headRoom+1+size)
+	buf[headRoom] = typ
+	buf = appendText(buf)
+	textEnd := len(buf)
+
+	m := &Message{}
+	if len(attachments) > 0 {
+		m.attachments = make([][]byte, len(attachments))
+	}
+	for _, a := range attachments {
+		buf = appendFrameHeader(buf, finBinary, len(a))
+		buf = append(buf, a...)
+	}
+	end := len(buf)
+	for i := len(attachments) - 1; i >= 0; i-- {
+		n := len(attachments[i])
+		m.attachments[i] = buf[end-n : end : end]
+		end -= n + frameHeaderSize(n)
+	}
+
+	m.text = buf[headRoom:textEnd:textEnd]
+	start := headRoom - frameHeaderSize(len(m.text))
+	appendFrameHeader(buf[start:start], finText, len(m.text))
+	m.frames = buf[start:]
+	return m
+}
+
+// Size is what the message costs a queue, in bytes.
+func (m *Message) Size() int { return len(m.frames) }
+
+// packets is how many Engine.IO packets the message consists of.
+func (m *Message) packets() int { return 1 + len(m.attachments) }
+
+// appendPayload appends the message's packets as elements of a polling payload
+// (engine.io-protocol, "HTTP long-polling").
+func (m *Message) appendPayload(dst []byte) []byte {
+	if len(dst) > 0 {
+		dst = append(dst, eio.Separator)
+	}
+	dst = append(dst, m.text...)
+	for _, a := range m.attachments {
+		dst = append(dst, eio.Separator, 'b')
+		dst = base64.StdEncoding.AppendEncode(dst, a)
+	}
+	return dst
+}
+
+// payloadSize is the number of bytes appendPayload appends, at most.
+func (m *Message) payloadSize() int {
+	n := 1 + len(m.text)
+	for _, a := range m.attachments {
+		n += 2 + base64.StdEncoding.EncodedLen(len(a))
+	}
+	return n
+}
+
+func frameHeaderSize(n int) int {
+	switch {
+	case n < 126:
+		return 2
+	case n < 1<<16:
+		return 4
+	}
+	return 10
+}
+
+func appendFrameHeader(dst []byte, first byte, n int) []byte {
+	switch {
+	case n < 126:
+		return append(dst, first, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(n))
+}
