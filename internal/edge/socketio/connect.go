@@ -1,0 +1,178 @@
+package socketio
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
+)
+
+// request is a CONNECT on its way to a decision.
+type request struct {
+	c      *client
+	socket *Socket // the session to be: a new one, or the one to resume
+	auth   []byte
+	offset string
+	resume bool
+}
+
+// Accept is a group's yes.
+type Accept struct {
+	UserID     string
+	Attributes map[string]string
+	Rooms      []string
+	Greeting   []*Emit // their targets are ignored
+}
+
+// maxRefused is how many unknown namespaces a connection may ask for.
+const maxRefused = 10
+
+// connect handles a CONNECT packet.
+func (c *client) connect(p *sio.Packet) {
+	name := nspName(p.Namespace)
+	if c.asked(name) {
+		c.fail(ForcedServerClose) // also for two at once: the reference makes two sockets of them
+		return
+	}
+	if p.Data != nil {
+		if err := sio.CheckObject(p.Data, c.srv.cfg.Limits); err != nil {
+			c.refuse(name, "Auth payload invalid", nil)
+			return
+		}
+	}
+	admission := c.srv.backend.Admission(name)
+	if admission == Unknown || c.full() {
+		if c.refused++; c.refused >= maxRefused {
+			c.fail(ForcedServerClose)
+			return
+		}
+		c.refuse(name, "Invalid namespace", nil)
+		return
+	}
+	r := &request{c: c, auth: p.Data}
+	n := c.srv.namespace(name)
+	if n.recovery && p.Data != nil {
+		var pid string
+		pid, r.offset, r.auth = sio.RecoveryKeys(p.Data)
+		r.socket = n.resumable(pid, r.offset)
+		r.resume = r.socket != nil
+	} else if p.Data != nil {
+		_, _, r.auth = sio.RecoveryKeys(p.Data)
+	}
+	if r.socket == nil {
+		r.socket = newSocket(n)
+	}
+	if admission == Asked {
+		r.ask()
+		return
+	}
+	var f Flush
+	r.join(&Accept{}, &f)
+	f.Do()
+}
+
+// asked says whether the client is in the namespace or waits to be.
+func (c *client) asked(nsp string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.Nsp.Name == nsp && !s.evicted.Load() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.pending, func(r *request) bool { return r.socket.Nsp.Name == nsp })
+}
+
+func (c *client) full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sockets)+len(c.pending) >= c.srv.cfg.NamespacesPerClient
+}
+
+// ask hands the request to the group that decides.
+func (r *request) ask() {
+	c := r.c
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.pending = append(c.pending, r)
+	c.mu.Unlock()
+	by := c.srv.decisions.add(r)
+	r.socket.mu.Lock()
+	defer r.socket.mu.Unlock()
+	c.srv.backend.Deliver(&Event{Kind: ConnectRequested, Socket: r.socket, At: time.Now(), request: r,
+		Life: &Life{Handshake: c.conn.Handshake, Auth: r.auth, AnswerBy: by, Resuming: r.resume}})
+}
+
+// take ends the waiting. It returns false if it has ended before.
+func (r *request) take() bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	i := slices.Index(r.c.pending, r)
+	if i < 0 {
+		return false
+	}
+	r.c.pending = slices.Delete(r.c.pending, i, i+1)
+	return true
+}
+
+// timeout closes the transport of a client that nobody decided about: unlike CONNECT_ERROR that
+// makes it try again.
+func (r *request) timeout() {
+	if r.take() {
+		r.c.fail(ForcedServerClose)
+	}
+}
+
+// Accept lets the client of a ConnectRequested in. The error is an *Error: the client has gone
+// or the decision came late.
+func (s *Server) Accept(ev *Event, a *Accept, f *Flush) error {
+	for _, e := range a.Greeting {
+		if err := s.checkEmit(e); err != nil {
+			return err
+		}
+	}
+	for _, room := range a.Rooms {
+		if err := checkName(room); err != nil {
+			return err
+		}
+	}
+	if ev.request == nil || !ev.request.take() {
+		return &Error{SessionGone, "accept: the client has gone or was decided about before"}
+	}
+	ev.request.join(a, f)
+	return nil
+}
+
+// Reject refuses the client of a ConnectRequested. data is a JSON value or empty.
+func (s *Server) Reject(ev *Event, message string, data []byte) error {
+	if len(data) > 0 && !json.Valid(data) {
+		return &Error{PayloadInvalid, "reject: data is not JSON"}
+	}
+	if message == "" {
+		message = "Not authorized"
+	}
+	if ev.request == nil || !ev.request.take() {
+		return &Error{SessionGone, "reject: the client has gone or was decided about before"}
+	}
+	ev.request.c.refuse(ev.Socket.Nsp.Name, message, data)
+	return nil
+}
+
+// join makes the client a member of the namespace: in its old session if that can be resumed, in
+// a new one otherwise.
+func (r *request) join(a *Accept, f *Flush) {
+	if r.resume {
+		if r.socket.resume(r, a, f) {
+			return
+		}
+		r.socket = newSocket(r.socket.Nsp)
+	}
+	for !r.socket.open(r, a, f) {
+		// The namespace was forgotten while nobody was in it.
+		r.socket = newSocket(r.c.srv.namespace(r.socket.Nsp.Name))
+	}
+}

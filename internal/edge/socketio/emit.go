@@ -1,0 +1,74 @@
+package socketio
+
+import (
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
+)
+
+func (n *Namespace) emit(e *Emit, f *Flush) Receipt {
+	n.mu.Lock()
+	r := n.emitLocked(e, f)
+	n.mu.Unlock()
+	if tap := n.srv.Tap.Load(); tap != nil {
+		(*tap)(e, r)
+	}
+	return r
+}
+
+// emitLocked encodes the event once and queues it to everyone selected. Nothing is allocated per
+// recipient, but for those that must acknowledge.
+//
+// With recovery every event ends with an offset, for a stock client takes the last argument of
+// any event for its offset if that is a string. A volatile one repeats the newest offset: what
+// came before it on this connection, the client has. One with an acknowledgement ends in a
+// function on the client; its ACK moves the session's own cursor instead.
+func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
+	picked := n.pickLocked(&e.Target)
+	r := Receipt{Matched: len(picked)}
+	asks := e.AckTimeout > 0
+	if len(picked) == 0 {
+		if asks {
+			e.Acks.Summary(AckSummary{})
+		}
+		return r
+	}
+	kept := n.recovery && !e.Volatile
+	head := n.log.head
+	if kept {
+		head++
+	}
+	var w *waiter
+	var offset string
+	if asks {
+		w = n.awaitLocked(e, head)
+	} else if n.recovery {
+		offset = formatOffset(head)
+	}
+	m := engineio.NewMessageFunc(func(b []byte) []byte {
+		return sio.AppendEvent(b, n.Name, w.number(), asks, e.Event, e.Args, offset, len(e.Attachments))
+	}, e.Attachments)
+	if kept {
+		n.log.append(packet{target: &e.Target, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL}, n.srv.cfg)
+	}
+	for _, s := range picked {
+		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
+		if sent {
+			f.add(s.conn)
+		}
+		if kept {
+			s.last = head
+		}
+		switch {
+		case sent || kept:
+			r.Written++
+			w.expect(s)
+		default:
+			r.Dropped++
+			w.drop(s)
+		}
+	}
+	w.begin(n, e)
+	return r
+}

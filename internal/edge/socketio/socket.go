@@ -1,0 +1,216 @@
+package socketio
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
+)
+
+// Socket is one client in one namespace: what backends call a session.
+type Socket struct {
+	// Static after construction.
+	SID      string
+	Nsp      *Namespace
+	openedAt int64 // Unix nanoseconds
+
+	// A backend ended the session and the client may not know yet: what it sends is ignored.
+	evicted atomic.Bool
+
+	mu      sync.Mutex // guards the following, and the order of this session's events
+	state   State
+	paused  bool
+	absence uint32  // counts the losses of the connection
+	client  *client // who may speak for the session; nil while away
+	seq     uint64  // of the last event
+	reason  Reason  // of the last loss
+
+	// Guarded by Nsp.mu.
+	conn      *engineio.Socket // where its packets go; nil while away
+	pid       string           // the private id that a client resumes with
+	userID    string
+	attrs     map[string]string
+	rooms     []membership
+	left      []absenceFromRoom // rooms it was in, as long as the packet log reaches back
+	waits     []uint64          // acknowledgements it owes
+	revision  uint64
+	start     uint64 // packets of the log after this one can be its own
+	last      uint64 // the last packet of the log that is its own
+	acked     uint64 // the client has every packet of its own up to this one
+	index     int32  // in Nsp.all
+	mark      uint32 // equals Nsp.mark when the selection at hand has met it
+	recovered bool
+}
+
+func newSocket(n *Namespace) *Socket {
+	return &Socket{SID: newID(), Nsp: n, openedAt: time.Now().UnixNano()}
+}
+
+// open begins the session. It returns false if its namespace has been forgotten.
+func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
+	n, c := s.Nsp, r.c
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !c.attach(s) {
+		return true // the client has gone, and nobody was told of it
+	}
+	connection := c.id()
+	n.mu.Lock()
+	if n.gone {
+		n.mu.Unlock()
+		c.detach(s)
+		return false
+	}
+	s.conn, s.userID, s.attrs, s.revision = c.conn, a.UserID, a.Attributes, 1
+	n.addLocked(s)
+	for _, room := range a.Rooms {
+		n.joinLocked(s, room)
+	}
+	// The reply is queued before an emit can find the session, so that nothing overtakes it.
+	c.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	for _, e := range a.Greeting {
+		e.Target = Target{Namespace: n.Name, SIDs: []string{s.SID}}
+		n.emitLocked(e, f)
+	}
+	now := s.sessionLocked(connection)
+	n.mu.Unlock()
+	s.state, s.client = Open, c
+	s.deliver(&Event{Kind: Opened, Life: &Life{Session: now, Auth: r.auth}})
+	return true
+}
+
+// deliver numbers the event and hands it up. s.mu is held.
+func (s *Socket) deliver(ev *Event) {
+	s.seq++
+	ev.Socket, ev.Seq, ev.At = s, s.seq, time.Now()
+	if !s.Nsp.srv.backend.Deliver(ev) && s.client != nil {
+		s.client.conn.Pause()
+		s.paused = true
+	}
+}
+
+// receive hands up what the client emitted.
+func (s *Socket) receive(c *client, p *sio.Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != c || s.state != Open {
+		return
+	}
+	s.deliver(&Event{Kind: ClientEvent, NumericName: p.NumericName, Args: p.Data, Attachments: p.Attachments,
+		// The name lies in the packet's buffer, which nobody writes to any more.
+		Name: unsafe.String(unsafe.SliceData(p.Name), len(p.Name)), WantsReply: p.HasID, ackID: p.ID})
+}
+
+// Unpause reads again from a client that a full queue had stopped. Any goroutine may call it,
+// without a lock that Deliver takes.
+func (s *Socket) Unpause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.paused && s.client != nil {
+		s.client.conn.Unpause()
+	}
+	s.paused = false
+}
+
+// Reply answers the callback of the client's event. The error is an *Error: there is nobody to
+// answer. Such a reply is not kept, as a stock client forgets its callbacks with the connection.
+func (s *Server) Reply(ev *Event, args []byte, attachments [][]byte, f *Flush) error {
+	if err := s.checkArgs(&args, attachments); err != nil {
+		return err
+	}
+	k := ev.Socket
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.state != Open {
+		return &Error{SessionGone, "reply: the client has gone"}
+	}
+	k.client.queue(func(b []byte) []byte {
+		return sio.AppendAck(b, k.Nsp.Name, ev.ackID, args, len(attachments))
+	}, attachments, f)
+	return nil
+}
+
+// lost tells the session that c, its connection, has gone.
+func (s *Socket) lost(c *client, r Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != c || s.state != Open {
+		return
+	}
+	if s.Nsp.recovery && r.recoverable() {
+		s.suspend(r)
+	} else {
+		s.finish(r)
+	}
+}
+
+// end is the client's own goodbye.
+func (s *Socket) end(c *client, r Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != c || s.state != Open {
+		return
+	}
+	s.finish(r)
+	c.detach(s)
+}
+
+// evict is a backend's goodbye. It returns the client to be told, nil if there is none, and
+// whether there was a session to end.
+func (s *Socket) evict() (*client, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != Open && s.state != Away {
+		return nil, false
+	}
+	c := s.client
+	s.evicted.Store(true)
+	s.finish(ServerDisconnect)
+	return c, true
+}
+
+// finish ends the session for good and says so, exactly once. s.mu is held.
+func (s *Socket) finish(r Reason) {
+	n := s.Nsp
+	n.mu.Lock()
+	last := s.sessionLocked("")
+	last.State, last.Handshake, last.Transport = Ended, nil, ""
+	empty := n.removeLocked(s)
+	n.mu.Unlock()
+	s.state, s.client, s.paused = Ended, nil, false
+	s.deliver(&Event{Kind: Closed, Life: &Life{Session: last, Reason: r}})
+	if empty {
+		n.srv.forget(n)
+	}
+}
+
+// sessionLocked copies the state. Nsp.mu is held.
+func (s *Socket) sessionLocked(connection string) Session {
+	k := Session{SID: s.SID, Namespace: s.Nsp.Name, Connection: connection, UserID: s.userID, State: Away,
+		OpenedAt: time.Unix(0, s.openedAt), Revision: s.revision, Recovered: s.recovered}
+	if len(s.attrs) > 0 {
+		k.Attributes = make(map[string]string, len(s.attrs))
+		for name, v := range s.attrs {
+			k.Attributes[name] = v
+		}
+	}
+	for _, m := range s.rooms {
+		k.Rooms = append(k.Rooms, m.room.name)
+	}
+	if s.conn != nil {
+		k.State, k.Transport, k.Handshake = Open, s.conn.Transport(), s.conn.Handshake
+	}
+	return k
+}
+
+// inRoomLocked says whether the session was in the room when the packet was emitted.
+func (s *Socket) inRoomLocked(room string, offset uint64) bool {
+	return slices.ContainsFunc(s.rooms, func(m membership) bool { return m.room.name == room && m.since < offset }) ||
+		slices.ContainsFunc(s.left, func(l absenceFromRoom) bool {
+			return l.room == room && l.since < offset && offset <= l.until
+		})
+}

@@ -1,0 +1,166 @@
+// Package socketio speaks Socket.IO 5 with the clients of an edge: namespaces, sockets, rooms,
+// acknowledgements and recovery.
+//
+// What clients do goes up as an [Event] through [Backend]; what backends want comes down as a
+// [Command] through [Server.Apply]. Arguments are raw JSON bytes on the whole way; nothing here
+// builds values from them.
+//
+// Locks, in the order in which they may be taken: Socket.mu (one session's state and the order
+// of its events), client.mu (which sessions a connection carries), Namespace.mu (membership,
+// the packet log and the order of what is queued to its clients). Backend.Deliver is called
+// under Socket.mu, an [AckSink] under Namespace.mu; neither may call back. No I/O happens under
+// any of them: writes go through a [Flush] that the caller runs afterwards.
+package socketio
+
+import (
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
+)
+
+// Config is what a Server is told. The zero value of a field means its default.
+type Config struct {
+	// ConnectTimeout closes a connection that has joined no namespace by then, and one whose
+	// CONNECT nobody decided by then. Default 10 s.
+	ConnectTimeout time.Duration
+	// RecoveryWindow is how long a session waits for its client. 0 switches recovery off: then
+	// every byte is what the reference server without recovery sends.
+	RecoveryWindow time.Duration
+	// NoRecovery names namespaces, or patterns with *, that are not recovered.
+	NoRecovery []string
+	// LogPackets and LogBytes bound the packet log of one namespace. Defaults 100,000 and 64 MiB.
+	LogPackets int
+	LogBytes   int
+	// ReplayPackets and ReplayBytes bound what one client is sent again. A client that missed
+	// more keeps its session but sees recovered === false. Defaults 1,000 and 768 KiB, which
+	// the queue of a connection must be able to hold.
+	ReplayPackets int
+	ReplayBytes   int
+	// Limits bounds what one packet may hold. Default sio.DefaultLimits().
+	Limits *sio.Limits
+	// NamespacesPerClient is how many namespaces one connection may join. Default 16.
+	NamespacesPerClient int
+	// RoomsPerSocket is how many rooms one session may be in. Default 256.
+	RoomsPerSocket int
+	// AttributeBytes bounds the attributes of one session. Default 64 KiB.
+	AttributeBytes int
+	// PendingReplies is how many events of one session may wait for a reply before reading from
+	// its client pauses. Default 256; enforced by the backend floor.
+	PendingReplies int
+}
+
+func (c Config) withDefaults() Config {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	if c.Limits == nil {
+		l := sio.DefaultLimits()
+		c.Limits = &l
+	}
+	set(&c.LogPackets, 100_000)
+	set(&c.LogBytes, 64<<20)
+	set(&c.ReplayPackets, 1000)
+	set(&c.ReplayBytes, 768<<10)
+	set(&c.NamespacesPerClient, 16)
+	set(&c.RoomsPerSocket, 256)
+	set(&c.AttributeBytes, 64<<10)
+	return c
+}
+
+// Reason says why a connection was lost or a session ended, in the words of Socket.IO servers.
+type Reason string
+
+// The reasons of a Socket.IO server, and the two that only an edge has.
+const (
+	ClientDisconnect  Reason = "client namespace disconnect"
+	ServerDisconnect  Reason = "server namespace disconnect"
+	TransportClose    Reason = "transport close"
+	TransportError    Reason = "transport error"
+	PingTimeout       Reason = "ping timeout"
+	ParseError        Reason = "parse error"
+	ForcedClose       Reason = "forced close"
+	ForcedServerClose Reason = "forced server close"
+	ServerShutdown    Reason = "server shutting down"
+	SlowConsumer      Reason = "slow consumer"
+	EdgeRestart       Reason = "edge restart"
+)
+
+// recoverable says whether a client that was lost so may come back to its session
+// (the reference's table: a parse error and both kinds of namespace disconnect are final).
+func (r Reason) recoverable() bool {
+	switch r {
+	case ClientDisconnect, ServerDisconnect, ParseError:
+		return false
+	}
+	return true
+}
+
+// Session is a copy of a session's state. Maps and slices in it are its own.
+type Session struct {
+	SID        string
+	Namespace  string
+	Connection string // shared by the sessions of one client; empty while suspended
+	UserID     string
+	Attributes map[string]string
+	Rooms      []string
+	State      State
+	OpenedAt   time.Time
+	Revision   uint64
+	Transport  string              // empty while suspended
+	Recovered  bool                // resumed on its current connection with nothing missed
+	Handshake  *engineio.Handshake // of the current connection; nil while suspended
+}
+
+// State is where a session is in its life.
+type State uint8
+
+// The states of a session.
+const (
+	Connecting State = iota // asked for, not decided
+	Open
+	Away // lost its connection, waits for its client
+	Ended
+)
+
+// Error is why a command was refused. Reason is one of a closed list, for programs.
+type Error struct {
+	Reason string
+	Text   string
+}
+
+// The reasons of an Error.
+const (
+	TargetEmpty      = "TARGET_EMPTY"      // the target names nobody
+	TargetInvalid    = "TARGET_INVALID"    // a room or sid that cannot be
+	NamespaceUnknown = "NAMESPACE_UNKNOWN" // clients cannot join this namespace
+	SessionGone      = "SESSION_GONE"      // no such session, or it has ended
+	PayloadInvalid   = "PAYLOAD_INVALID"   // arguments that a client would refuse
+	EventInvalid     = "EVENT_INVALID"     // a reserved or overlong event name
+	LimitExceeded    = "LIMIT_EXCEEDED"    // rooms or attributes of a session
+	RevisionMismatch = "REVISION_MISMATCH" // UpdateSession.if_revision
+	DeliverySettled  = "DELIVERY_SETTLED"  // answered before, or by another
+)
+
+// Error returns the sentence for people.
+func (e *Error) Error() string { return e.Text }
+
+// Flush collects the connections that a run of commands queued something on, so that each is
+// written once, after the locks are released. The zero value is ready; it is reused after Do.
+type Flush struct{ conns []*engineio.Socket }
+
+func (f *Flush) add(c *engineio.Socket) { f.conns = append(f.conns, c) }
+
+// Do writes what is queued. It never waits for a client.
+func (f *Flush) Do() {
+	for i, c := range f.conns {
+		c.Flush()
+		f.conns[i] = nil
+	}
+	f.conns = f.conns[:0]
+}
