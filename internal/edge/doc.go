@@ -1,0 +1,63 @@
+// Package edge is the front door of sio-edge: the listeners for clients and operators, the
+// hardening of HTTP in front of net/http, health, and the drain. Beneath it, in folders of
+// their own, are the floors that speak Engine.IO and Socket.IO.
+//
+// # The floors
+//
+//	6  cmd/sio-edge             configuration in, floors built bottom to top, drained top to bottom
+//	5  internal/control         the gRPC services
+//	4  internal/control/group   groups: members, assignment, queue, redelivery
+//	   internal/control/convert socketio types <-> protobuf; pure
+//	   internal/edge            this package
+//	3  internal/edge/socketio   namespaces, sockets, rooms, acks, recovery
+//	   internal/edge/store      bbolt: sessions, packet log, event log, cursors; one committer
+//	2  internal/edge/engineio   HTTP, WebSocket, upgrade, heartbeat
+//	1  internal/edge/wire/eio   bytes <-> Engine.IO packets; pure
+//	   internal/edge/wire/sio   bytes <-> Socket.IO packets; pure
+//
+// A package imports lower floors only. What a lower floor needs from above it declares as a small
+// interface where it is used: Engine here, engineio.Handler, socketio.Backend. internal/edge
+// speaks Socket.IO, internal/control speaks protobuf, and only the latter imports generated code.
+// Two short package names mean bytes (eio, sio), two long ones mean behaviour.
+//
+// # The route of a frame
+//
+// Up, on the goroutine that read the bytes:
+//
+//	bytes -> eio.Packet                     engineio
+//	heartbeat answered                      engineio
+//	message -> sio.Packet                   socketio
+//	connect, ack, disconnect handled        socketio
+//	one Event, queued for every group whose routes match, waiting for nobody    group
+//	queue -> gRPC                           control, on the stream's own goroutine
+//
+// Down, on the goroutine that read the command:
+//
+//	gRPC -> Command                         control
+//	sockets selected under the lock, which is released again    socketio
+//	encoded once, queued on each Socket     engineio
+//	written by whoever drains the Socket: a poll for one request, a WebSocket for life
+//
+// Both queues are bounded. A group without room pauses reading from the clients that fill it; a
+// client without room is closed and keeps its session. Nobody else waits.
+//
+// # Goroutines
+//
+// Each has a parent that waits for it. Server.Run starts one per listener; net/http one per
+// connection that HTTP is spoken on, which lasts for the request of a poll and ends with the
+// upgrade of a WebSocket. From then on engineio reads the connection; an idle one is to cost no
+// goroutine where the system can tell which connections are readable. There is no writer per
+// connection. control has one goroutine per stream and direction, store has its committer.
+//
+// # Locks
+//
+// A lock guards the fields below it in its struct. Nobody calls out of a package or does I/O
+// with a lock held, except where an interface says so (socketio.Backend.Deliver): collect under
+// the lock, act after it. A method whose name ends in Locked needs the lock of its receiver.
+//
+// # From the door to the engine
+//
+// Every accepted connection is wrapped in one that checks each request head as it came from the
+// network, before net/http repairs it. On upgrade that layer steps aside: its method NetConn
+// returns the connection beneath, or itself while it has bytes read ahead.
+package edge

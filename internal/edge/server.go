@@ -1,0 +1,250 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Engine answers the requests below Config.Path, among them WebSocket upgrades, and can let go of
+// everything that it carries.
+type Engine interface {
+	http.Handler
+	Close(context.Context) error
+}
+
+// Config of the front door. The zero value of a field means its default.
+type Config struct {
+	// Listen is the address for clients. Default ":3000".
+	Listen string
+	// OpsListen is the address for health and everything mounted on Server.Ops. Nothing listens
+	// there by default. On loopback, requests with the Host of another machine are refused.
+	OpsListen string
+	// Path is where the Engine answers, with everything below it. Default "/socket.io".
+	Path string
+	// StaticDir is a directory served at "/". Default none.
+	StaticDir string
+	// TrustedProxies may say in X-Forwarded-For whom they speak for. Default none.
+	TrustedProxies []netip.Prefix
+
+	// MaxConnections bounds the connections that HTTP is spoken on; a WebSocket leaves that
+	// number with its upgrade. Above it clients get 503 and the connection is closed.
+	// Default 100,000.
+	MaxConnections int
+	// HeaderTimeout is how long a request head may take, and a connection before its first.
+	// Default 5 s.
+	HeaderTimeout time.Duration
+	// IdleTimeout is how long a connection may wait for its next request. Default 75 s: longer
+	// than the usual balancer, which would otherwise send a request into a closing connection.
+	IdleTimeout time.Duration
+	// DrainTimeout bounds the end of Run. Default 10 s.
+	DrainTimeout time.Duration
+
+	// Refused is told about every request that was turned away: the layer "http" and a reason
+	// out of a closed set. It is called often under attack: it must only count.
+	Refused func(layer, reason string)
+}
+
+func (c Config) withDefaults() Config {
+	orElse(&c.Listen, ":3000")
+	c.Path = strings.TrimSuffix(c.Path, "/")
+	orElse(&c.Path, "/socket.io")
+	orElse(&c.MaxConnections, 100_000)
+	orElse(&c.HeaderTimeout, 5*time.Second)
+	orElse(&c.IdleTimeout, 75*time.Second)
+	orElse(&c.DrainTimeout, 10*time.Second)
+	if c.Refused == nil {
+		c.Refused = func(string, string) {}
+	}
+	return c
+}
+
+func orElse[T comparable](p *T, def T) {
+	var zero T
+	if *p == zero {
+		*p = def
+	}
+}
+
+// Server is the front door: the listeners for clients and for operators, what is behind which
+// path, and the drain.
+type Server struct {
+	// Addr and OpsAddr are where the Server listens, known after Listen. OpsAddr may be nil.
+	Addr, OpsAddr net.Addr
+	// Ops is the mux of the ops listener. Whoever has something to show there mounts it before Run.
+	Ops *http.ServeMux
+
+	// Static after construction.
+	config Config
+	engine Engine
+	log    *slog.Logger
+	static *staticFiles // nil without Config.StaticDir
+	public *http.Server
+	ops    *http.Server
+
+	listener    *listener
+	opsListener net.Listener
+	draining    atomic.Bool
+}
+
+// NewServer returns a Server for engine that does not listen yet.
+func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
+	s := &Server{config: cfg.withDefaults(), engine: engine, log: log, Ops: http.NewServeMux()}
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	s.public = &http.Server{
+		Handler:           http.HandlerFunc(s.route),
+		ReadHeaderTimeout: s.config.HeaderTimeout,
+		IdleTimeout:       s.config.IdleTimeout,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          errorLog,
+		Protocols:         http1(),
+		// net/http would answer "OPTIONS *", which no head here contains.
+		DisableGeneralOptionsHandler: true,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateHijacked {
+				c.(*conn).takeOver()
+			}
+		},
+	}
+	s.ops = &http.Server{
+		Handler:           s.onlyLocal(s.Ops),
+		ReadHeaderTimeout: s.config.HeaderTimeout,
+		IdleTimeout:       s.config.IdleTimeout,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          errorLog,
+	}
+	s.Ops.HandleFunc("GET /healthz", s.ready)
+	s.Ops.HandleFunc("GET /healthz/ready", s.ready)
+	s.Ops.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, r *http.Request) { plain(w, http.StatusOK, "live") })
+	return s
+}
+
+func http1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// Listen opens the listeners, so that a wrong address is known before anything else starts.
+// It fails with syscall.EADDRINUSE in its chain when another process has one of the addresses.
+func (s *Server) Listen() error {
+	if dir := s.config.StaticDir; dir != "" {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return fmt.Errorf("open static directory: %w", err)
+		}
+		s.static = &staticFiles{root}
+	}
+	public, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	s.Addr = public.Addr()
+	s.listener = newListener(public, s.config, s.log)
+	if s.config.OpsListen == "" {
+		return nil
+	}
+	if s.opsListener, err = net.Listen("tcp", s.config.OpsListen); err != nil {
+		public.Close()
+		return fmt.Errorf("listen for operators: %w", err)
+	}
+	s.OpsAddr = s.opsListener.Addr()
+	return nil
+}
+
+// Run serves until ctx ends or a listener fails, then drains: no new connections, the Engine
+// closed, requests finished, all within Config.DrainTimeout. Listen comes first.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 2) // one for each of the two goroutines, both awaited below
+	servers := 1
+	go func() { failed <- serve("clients", s.public, s.listener) }()
+	if s.opsListener != nil {
+		servers++
+		go func() { failed <- serve("operators", s.ops, s.opsListener) }()
+	}
+
+	var errs []error
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		servers--
+		errs = append(errs, err)
+	}
+	errs = append(errs, s.drain(context.WithoutCancel(ctx)))
+	for range servers {
+		errs = append(errs, <-failed)
+	}
+	return errors.Join(errs...)
+}
+
+func serve(who string, srv *http.Server, l net.Listener) error {
+	err := srv.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", who, err)
+}
+
+// drain goes from the door inwards and leaves by the back: health tells of it until the end.
+func (s *Server) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.DrainTimeout)
+	defer cancel()
+	s.draining.Store(true)
+	s.listener.Close()
+	var errs []error
+	if err := s.engine.Close(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("close clients: %w", err))
+	}
+	if err := s.public.Shutdown(ctx); err != nil {
+		// Whoever is left has had its time.
+		s.public.Close()
+		errs = append(errs, fmt.Errorf("finish requests: %w", err))
+	}
+	s.ops.Close()
+	if s.static != nil {
+		s.static.root.Close()
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		plain(w, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+// onlyLocal keeps web pages away from an ops listener on loopback: a page whose name is made to
+// resolve to 127.0.0.1 sends its own name as Host.
+func (s *Server) onlyLocal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if local, ok := s.OpsAddr.(*net.TCPAddr); ok && local.IP.IsLoopback() && !localHost(r.Host) {
+			plain(w, http.StatusForbidden, "this listener answers to localhost only")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func localHost(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
+}

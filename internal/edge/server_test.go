@@ -1,0 +1,554 @@
+package edge
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo is an Engine: it answers with what reached it, and holds requests of "/wait" until Close.
+type echo struct {
+	mu       sync.Mutex
+	reached  []string
+	waiting  chan struct{} // one for each request that waits
+	closed   chan struct{}
+	hijacked chan net.Conn
+	early    chan string // what was buffered at the upgrade
+}
+
+func newEcho() *echo {
+	return &echo{waiting: make(chan struct{}, 8), closed: make(chan struct{}), hijacked: make(chan net.Conn, 1), early: make(chan string, 1)}
+}
+
+func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	e.mu.Lock()
+	e.reached = append(e.reached, r.Method+" "+r.URL.Path)
+	e.mu.Unlock()
+	switch {
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		http.Error(w, "body", http.StatusBadRequest)
+	case strings.HasSuffix(r.URL.Path, "/wait"):
+		e.waiting <- struct{}{}
+		<-e.closed
+		io.WriteString(w, "closed")
+	case r.Header.Get("Upgrade") != "":
+		c, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+		e.early <- string(early)
+		e.hijacked <- c
+	default:
+		fmt.Fprintf(w, "%s %s %q %s", r.Method, r.URL.Path, body, r.Header.Get("X_Secret"))
+	}
+}
+
+func (e *echo) Close(context.Context) error {
+	close(e.closed)
+	return nil
+}
+
+func (e *echo) requests() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.reached
+}
+
+// start runs a Server on free ports until the test ends.
+func start(t *testing.T, cfg Config) (*Server, *echo) {
+	t.Helper()
+	cfg.Listen, cfg.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
+	engine := newEcho()
+	s := NewServer(cfg, engine, slog.New(slog.DiscardHandler))
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return s, engine
+}
+
+func dial(t *testing.T, addr net.Addr) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// read returns the next response, its body read.
+func read(t *testing.T, r *bufio.Reader) (status int, body string, closing bool) {
+	t.Helper()
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatalf("read response: %v", err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("read body: %v", err)
+	}
+	return resp.StatusCode, string(b), resp.Close
+}
+
+// Every head that is refused gets its status, the connection is closed, and no handler sees it:
+// as the first request, behind another, and behind one that is still being answered.
+func TestRefused(t *testing.T) {
+	s, engine := start(t, Config{})
+	const first = "POST /socket.io/first HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+	for _, tt := range heads {
+		if tt.want == nil {
+			continue
+		}
+		for _, before := range []string{"", first} {
+			t.Run(fmt.Sprintf("%s %s/%d", tt.id, tt.name, len(before)), func(t *testing.T) {
+				c := dial(t, s.Addr)
+				go io.WriteString(c, before+tt.head)
+				r := bufio.NewReader(c)
+				if before != "" {
+					if status, body, _ := read(t, r); status != 200 || body != `POST /socket.io/first "hi" ` {
+						t.Fatalf("first request: %d %s", status, body)
+					}
+				}
+				status, _, closing := read(t, r)
+				if status != tt.want.status || !closing {
+					t.Errorf("status %d, closing %v, want %d, closing", status, closing, tt.want.status)
+				}
+				if n, err := io.Copy(io.Discard, r); n != 0 || err != nil {
+					t.Errorf("then %d bytes and %v, want the end", n, err)
+				}
+			})
+		}
+	}
+	for _, r := range engine.requests() {
+		if r != "POST /socket.io/first" {
+			t.Errorf("a handler saw %q", r)
+		}
+	}
+}
+
+func TestRefusedWhileAnotherIsAnswered(t *testing.T) {
+	s, engine := start(t, Config{})
+	c := dial(t, s.Addr)
+	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n"+"PRI * HTTP/2.0\r\n\r\n")
+	<-engine.waiting
+	got := make(chan string, 1)
+	go func() { b, _ := io.ReadAll(c); got <- string(b) }()
+	select {
+	case b := <-got:
+		t.Fatalf("the connection ended before the first answer: %q", b)
+	case <-time.After(50 * time.Millisecond): // nothing may happen, so there is nothing to wait for
+	}
+	engine.Close(nil)
+	engine.closed = make(chan struct{}) // for the drain
+	b := <-got
+	if !strings.HasPrefix(b, "HTTP/1.1 200 ") || !strings.Contains(b, "closedHTTP/1.1 400 ") {
+		t.Errorf("got %q, want 200 and then 400", b)
+	}
+}
+
+// Bodies reach the handler byte for byte however they are cut, and the head behind each is found.
+func TestPipeline(t *testing.T) {
+	s, _ := start(t, Config{})
+	big := strings.Repeat("0123456789", 2000)
+	requests := "POST /socket.io/a HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\nX_Secret: 1\r\n\r\n" + big +
+		"POST /socket.io/b HTTP/1.1\r\nHost: a\r\nX_Secret: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n" +
+		"GET /socket.io/c HTTP/1.1\r\nHost: a\r\n\r\n" +
+		"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"
+	for _, step := range []int{1, 7, 1000, len(requests)} {
+		t.Run(fmt.Sprint(step), func(t *testing.T) {
+			if step == 1 && testing.Short() {
+				t.Skip("21,000 segments")
+			}
+			c := dial(t, s.Addr)
+			go func() {
+				for rest := requests; rest != ""; rest = rest[min(step, len(rest)):] {
+					io.WriteString(c, rest[:min(step, len(rest))])
+				}
+			}()
+			r := bufio.NewReader(c)
+			for _, want := range []string{`POST /socket.io/a "` + big + `" `, `POST /socket.io/b "hello!" `, `GET /socket.io/c "" `} {
+				if status, body, closing := read(t, r); status != 200 || body != want || closing {
+					t.Fatalf("got %d %.60q, closing %v, want %.60q", status, body, closing, want)
+				}
+			}
+			if status, _, _ := read(t, r); status != 400 {
+				t.Errorf("last: %d, want 400", status)
+			}
+		})
+	}
+}
+
+func TestH6BadChunk(t *testing.T) {
+	s, _ := start(t, Config{})
+	c := dial(t, s.Addr)
+	io.WriteString(c, "POST /socket.io/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n")
+	r := bufio.NewReader(c)
+	if status, body, _ := read(t, r); status != 400 || body != "body\n" {
+		t.Errorf("got %d %q, want the handler's own 400", status, body)
+	}
+	if b, _ := io.ReadAll(r); len(b) != 0 {
+		t.Errorf("then %q, want the end", b)
+	}
+}
+
+func TestUpgrade(t *testing.T) {
+	const upgrade = "GET /socket.io/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	t.Run("steps aside", func(t *testing.T) {
+		s, engine := start(t, Config{})
+		c := dial(t, s.Addr)
+		io.WriteString(c, upgrade)
+		if early := <-engine.early; early != "" {
+			t.Errorf("buffered %q", early)
+		}
+		wrapped := <-engine.hijacked
+		beneath, ok := wrapped.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn)
+		if !ok {
+			t.Fatal("the connection beneath is not a *net.TCPConn")
+		}
+		defer beneath.Close()
+		if n := s.listener.open.Load(); n != 0 {
+			t.Errorf("%d connections counted after the upgrade", n)
+		}
+		io.WriteString(c, "\x81\x00\n\n\r\nno head")
+		b := make([]byte, 12)
+		if _, err := io.ReadFull(beneath, b); err != nil || string(b) != "\x81\x00\n\n\r\nno head"[:12] {
+			t.Errorf("got %q, %v", b, err)
+		}
+	})
+	t.Run("with early bytes", func(t *testing.T) {
+		s, engine := start(t, Config{})
+		c := dial(t, s.Addr)
+		io.WriteString(c, upgrade+"early")
+		early := <-engine.early
+		wrapped := <-engine.hijacked
+		defer wrapped.Close()
+		io.WriteString(c, " and late")
+		b := make([]byte, len("early and late")-len(early))
+		io.ReadFull(wrapped, b)
+		if got := early + string(b); got != "early and late" {
+			t.Errorf("got %q", got)
+		}
+		if _, ok := wrapped.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn); !ok {
+			t.Error("still in the way with nothing left to hand on")
+		}
+	})
+}
+
+// pipes is a listener of in-memory connections.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return nil }
+
+func TestSlowHeads(t *testing.T) {
+	const get = "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n"
+	for _, tt := range []struct {
+		name string
+		send func(net.Conn)
+		want time.Duration
+	}{
+		{"C1 nothing", func(net.Conn) {}, 5 * time.Second},
+		{"H3 one byte every 4 s", func(c net.Conn) { drip(c, get) }, 5 * time.Second},
+		{"H3 in the second request", func(c net.Conn) {
+			io.WriteString(c, get)
+			time.Sleep(60 * time.Second)
+			drip(c, get)
+		}, 65 * time.Second},
+		{"idle after a request", func(c net.Conn) { io.WriteString(c, get) }, 75 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
+				l := make(pipes)
+				s.listener = newListener(l, s.config, s.log)
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- s.Run(ctx) }()
+				client, server := net.Pipe()
+				begin := time.Now()
+				l <- server
+				sent := make(chan struct{})
+				go func() { defer close(sent); tt.send(client) }()
+				io.Copy(io.Discard, client)
+				if got := time.Since(begin); got != tt.want {
+					t.Errorf("closed after %v, want %v", got, tt.want)
+				}
+				client.Close()
+				<-sent
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func drip(c net.Conn, s string) {
+	for i := range len(s) {
+		if _, err := io.WriteString(c, s[i:i+1]); err != nil {
+			return
+		}
+		time.Sleep(4 * time.Second)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(t.TempDir(), "secret")
+	for name, text := range map[string]string{"index.html": "<p>hello", "sub/index.html": "sub", ".env": "key", "a b.txt": "spaced"} {
+		p := filepath.Join(dir, name)
+		os.MkdirAll(filepath.Dir(p), 0o755)
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.WriteFile(secret, []byte("secret"), 0o644)
+	if err := os.Symlink(secret, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := start(t, Config{StaticDir: dir})
+	for _, tt := range []struct {
+		id, method, target string
+		status             int
+		body               string
+	}{
+		{"H37", "GET", "/socket.io/", 200, `GET /socket.io/ "" `},
+		{"H38", "GET", "/socket.io", 200, `GET /socket.io "" `}, // the Engine knows whether it wants that
+		{"H39", "GET", "/socket.io/x/y?EIO=4", 200, `GET /socket.io/x/y "" `},
+		{"H40", "GET", "/nothing", 404, "Not Found\n"},
+		{"H41", "GET", "/nothing?upgrade", 404, "Not Found\n"},
+		{"H11", "GET", "/socket.iofoo", 404, "Not Found\n"},
+		{"H11", "GET", "/SOCKET.IO/", 404, "Not Found\n"},
+		{"H10", "GET", "//socket.io/", 404, "Not Found\n"},
+		{"H10", "GET", "/socket.io/../x", 404, "Not Found\n"},
+		{"H10", "GET", "/x/%2e%2e/socket.io/", 404, "Not Found\n"},
+		{"H10", "GET", "/socket.io/%00", 404, "Not Found\n"},
+		{"H10", "GET", "/%c0%ae%c0%ae/socket.io/", 404, "Not Found\n"},
+		{"H10", "GET", "/socket.io/%5c..", 404, "Not Found\n"},
+		{"H10", "GET", "/socket.io/%zz", 400, "400 Bad Request"},
+		{"H21", "GET", "/healthz", 404, "Not Found\n"},
+		{"H21", "GET", "/metrics", 404, "Not Found\n"},
+		{"static", "GET", "/", 200, "<p>hello"},
+		{"static", "GET", "/sub/", 200, "sub"},
+		{"static", "GET", "/sub", 404, "Not Found\n"},
+		{"static", "GET", "/a%20b.txt", 200, "spaced"},
+		{"static", "POST", "/index.html", 404, "Not Found\n"},
+		{"S03", "GET", "/.env", 404, "Not Found\n"},
+		{"S03", "GET", "/link", 404, "Not Found\n"},
+		{"S03", "GET", "/socket.io.js", 404, "Not Found\n"},
+	} {
+		t.Run(tt.id+" "+tt.target, func(t *testing.T) {
+			c := dial(t, s.Addr)
+			upgrade := ""
+			if tt.id == "H41" {
+				upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+			}
+			fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: a\r\n%s\r\n", tt.method, tt.target, upgrade)
+			status, body, _ := read(t, bufio.NewReader(c))
+			if status != tt.status || body != tt.body {
+				t.Errorf("got %d %q, want %d %q", status, body, tt.status, tt.body)
+			}
+		})
+	}
+}
+
+func TestTooManyConnections(t *testing.T) {
+	s, _ := start(t, Config{MaxConnections: 1})
+	first := dial(t, s.Addr)
+	io.WriteString(first, "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n")
+	r := bufio.NewReader(first)
+	if status, _, _ := read(t, r); status != 200 {
+		t.Fatal(status)
+	}
+	if status, _, closing := read(t, bufio.NewReader(dial(t, s.Addr))); status != 503 || !closing {
+		t.Errorf("second connection: %d, closing %v, want 503, closing", status, closing)
+	}
+	first.Close()
+	for deadline := time.Now().Add(5 * time.Second); s.listener.open.Load() != 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the place is never free again")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	third := dial(t, s.Addr)
+	io.WriteString(third, "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n")
+	if status, _, _ := read(t, bufio.NewReader(third)); status != 200 {
+		t.Errorf("third connection: %d, want 200", status)
+	}
+}
+
+// exhaustedListener fails as often as it says.
+type exhaustedListener struct {
+	pipes
+	failures int
+}
+
+func (l *exhaustedListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.pipes.Accept()
+}
+
+func TestC12NoDescriptors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := 0
+		cfg := Config{Refused: func(string, string) { refused++ }}.withDefaults()
+		l := newListener(&exhaustedListener{make(pipes, 1), 10}, cfg, slog.New(slog.DiscardHandler))
+		client, server := net.Pipe()
+		l.Listener.(*exhaustedListener).pipes <- server
+		begin := time.Now()
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 5 + 10 + … + 640 ms, then a second each.
+		if took, want := time.Since(begin), 1275*time.Millisecond+2*time.Second; took != want || refused != 10 {
+			t.Errorf("accepted after %v and %d refusals, want %v and 10", took, refused, want)
+		}
+		c.Close()
+		client.Close()
+	})
+}
+
+func TestDrain(t *testing.T) {
+	cfg := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0"}
+	engine := newEcho()
+	s := NewServer(cfg, engine, slog.New(slog.DiscardHandler))
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+
+	ops := dial(t, s.OpsAddr)
+	opsReader := bufio.NewReader(ops)
+	io.WriteString(ops, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if status, body, _ := read(t, opsReader); status != 200 || body != "ready\n" {
+		t.Fatalf("health: %d %q", status, body)
+	}
+	c := dial(t, s.Addr)
+	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-engine.waiting
+	cancel()
+	if status, body, _ := read(t, bufio.NewReader(c)); status != 200 || body != "closed" {
+		t.Errorf("the waiting request got %d %q", status, body)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if _, err := net.Dial("tcp", s.Addr.String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial after the drain: %v, want refused", err)
+	}
+}
+
+func TestDrainIsBounded(t *testing.T) {
+	engine := newEcho()
+	s := NewServer(Config{Listen: "127.0.0.1:0", DrainTimeout: 50 * time.Millisecond}, stuck{engine}, slog.New(slog.DiscardHandler))
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	c := dial(t, s.Addr)
+	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-engine.waiting
+	cancel()
+	if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Run: %v, want deadline exceeded", err)
+	}
+	engine.Close(nil)
+}
+
+// stuck is an Engine that does not let go.
+type stuck struct{ *echo }
+
+func (stuck) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestOpsAnswersToLocalhostOnly(t *testing.T) {
+	s, _ := start(t, Config{})
+	for host, want := range map[string]int{"localhost:9090": 200, "127.0.0.1:9090": 200, "[::1]": 200, "evil.example": 403, "127.0.0.1.evil.example:9090": 403} {
+		c := dial(t, s.OpsAddr)
+		fmt.Fprintf(c, "GET /healthz/live HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+		if status, _, _ := read(t, bufio.NewReader(c)); status != want {
+			t.Errorf("Host %s: %d, want %d", host, status, want)
+		}
+	}
+}
+
+func TestH20ClientAddr(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, tt := range []struct {
+		name, remote, forwarded, want string
+	}{
+		{"direct", "192.0.2.1:5", "", "192.0.2.1:5"},
+		{"spoofed", "192.0.2.1:5", "198.51.100.1", "192.0.2.1:5"},
+		{"behind a proxy", "10.0.0.1:5", "198.51.100.1", "198.51.100.1:0"},
+		{"spoofed behind a proxy", "10.0.0.1:5", "203.0.113.9, 198.51.100.1", "198.51.100.1:0"},
+		{"two proxies", "10.0.0.1:5", "198.51.100.1, 10.0.0.2", "198.51.100.1:0"},
+		{"only proxies", "10.0.0.1:5", "10.0.0.3,10.0.0.2", "10.0.0.3:0"},
+		{"with port", "10.0.0.1:5", "198.51.100.1:77", "198.51.100.1:0"},
+		{"IPv6", "[fd00::1]:5", "[2001:db8::1]:77", "[2001:db8::1]:0"},
+		{"zone", "10.0.0.1:5", "fe80::1%eth0", "[fe80::1]:0"},
+		{"mapped", "[::ffff:10.0.0.1]:5", "::ffff:198.51.100.1", "198.51.100.1:0"},
+		{"garbage", "10.0.0.1:5", "198.51.100.1, unknown", "10.0.0.1:0"},
+		{"empty", "10.0.0.1:5", ",", "10.0.0.1:0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var lines []string
+			if tt.forwarded != "" {
+				lines = []string{tt.forwarded}
+			}
+			if got, f := clientAddr(tt.remote, lines, trusted); got != tt.want || f != nil {
+				t.Errorf("got %s, %v, want %s", got, f, tt.want)
+			}
+		})
+	}
+	if _, f := clientAddr("10.0.0.1:5", []string{strings.Repeat("10.0.0.1,", 1000)}, trusted); f != faultHops {
+		t.Errorf("1,000 hops: %v", f)
+	}
+}
