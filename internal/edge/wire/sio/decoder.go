@@ -55,6 +55,9 @@ func (d *Decoder) Binary(b []byte) (p Packet, complete bool, err error) {
 	}
 	// Nobody will look at an answer to nothing.
 	if a.packet.Type != Ack || a.packet.HasID {
+		if a.packet.Attachments == nil {
+			a.packet.Attachments = make([][]byte, 0, a.missing)
+		}
 		a.packet.Attachments = append(a.packet.Attachments, b)
 	}
 	a.missing--

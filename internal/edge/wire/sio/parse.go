@@ -193,12 +193,13 @@ func parseEvent(p *Packet, s *scanner, i int, l *Limits) (err error) {
 		b[open] = '['
 		p.Data = b[open:end:end]
 	case ']':
-		p.Data = []byte{'[', ']'}
-		if !p.NumericName {
-			open = name.end - 1 // the quote, which Name does not hold
-			b[open] = '['
-			p.Data = b[open:end:end]
+		if p.NumericName {
+			p.Data = []byte{'[', ']'}
+			break
 		}
+		open = name.end - 1 // the quote, which Name does not hold
+		b[open] = '['
+		p.Data = b[open:end:end]
 	default:
 		return errPayload
 	}

@@ -19,6 +19,8 @@ type scanner struct {
 	b     []byte
 	depth int // how many arrays and objects may be inside each other
 
+	objects [maxDepth / 64]uint64 // a bit for each level inside value: an object, or else an array
+
 	// Of a packet with attachments.
 	binary      bool // objects with the key _placeholder are placeholders
 	attachments int
@@ -45,7 +47,6 @@ func (s *scanner) end(i int) error {
 func (s *scanner) value(i int) (int, error) {
 	b := s.b
 	depth := 1
-	var objects [maxDepth / 64]uint64 // a bit for each level: an object, or else an array
 	for {
 		i = s.space(i)
 		if i >= len(b) {
@@ -81,11 +82,11 @@ func (s *scanner) value(i int) (int, error) {
 			word, bit := depth/64, uint64(1)<<(depth%64)
 			depth++
 			if c == '[' {
-				objects[word] &^= bit
+				s.objects[word] &^= bit
 				i = first
 				continue
 			}
-			objects[word] |= bit
+			s.objects[word] |= bit
 			if i, _, err = s.key(first); err == nil {
 				continue
 			}
@@ -105,7 +106,7 @@ func (s *scanner) value(i int) (int, error) {
 			if i >= len(b) {
 				return 0, errSyntax
 			}
-			inObject := objects[(depth-1)/64]>>((depth-1)%64)&1 != 0
+			inObject := s.objects[(depth-1)/64]>>((depth-1)%64)&1 != 0
 			if c := b[i]; c == ',' {
 				i++
 				if inObject {
