@@ -1,0 +1,145 @@
+package group
+
+import (
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+)
+
+func (g *group) fullLocked(size int) bool {
+	return g.events >= g.spec.MaxBacklogEvents || g.bytes+int64(size) > g.spec.MaxBacklogBytes
+}
+
+// admitLocked makes room for a client event in a full queue, as the group asked for. It returns
+// false if the event is to be dropped.
+func (g *group) admitLocked(size int) bool {
+	switch g.spec.Overflow {
+	case Reject:
+		return false
+	case DropOldest:
+		for g.fullLocked(size) {
+			if !g.dropOldestLocked() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// dropOldestLocked drops the oldest client event that is not outstanding. It passes each entry
+// once: what it skips stays skipped until it goes back to waiting.
+func (g *group) dropOldestLocked() bool {
+	if g.scan == nil {
+		g.scan = g.log.head
+	}
+	for e := g.scan; e != nil; e = e.links[inLog].next {
+		g.scan = e
+		if e.kind == socketio.ClientEvent && e.id == 0 {
+			ln := e.line
+			g.removeLocked(e)
+			g.changedLocked(ln)
+			g.counts.dropped++
+			return true
+		}
+	}
+	return false
+}
+
+// vanishLocked drops the line of a session that ends before the group heard of it: nobody has
+// to be told that something came and went. It is done only when room is short.
+func (g *group) vanishLocked(ln *line) bool {
+	if ln == nil || ln.outstanding > 0 || ln.clients > 0 {
+		return false
+	}
+	if head := ln.entries.head; head.kind != socketio.Opened || head.attempts > 0 {
+		return false
+	}
+	ln.closed = true
+	for e := ln.entries.head; e != nil; e = ln.entries.head {
+		g.removeLocked(e)
+	}
+	g.changedLocked(ln)
+	return true
+}
+
+// roomLocked holds the client of a line that has too much waiting, or whose event did not fit.
+// It returns false if it did.
+func (g *group) roomLocked(ln *line, full bool) bool {
+	ok := true
+	if ln.clients > g.all.cfg.SessionEvents {
+		ok = false
+		if !ln.paused {
+			ln.paused = true
+			g.all.pauses.hold(ln.socket)
+		}
+	}
+	if full && g.spec.Overflow == PauseClients {
+		ok = false
+		if _, held := g.paused[ln.socket]; !held {
+			g.paused[ln.socket] = struct{}{}
+			g.all.pauses.hold(ln.socket)
+		}
+	}
+	return ok
+}
+
+func (g *group) releaseLocked(s *socketio.Socket) {
+	if g.all.pauses.release(s) {
+		g.fx.unpause = append(g.fx.unpause, s)
+	}
+}
+
+// drainedLocked lets clients be read again when the queue is three quarters full.
+func (g *group) drainedLocked() {
+	if len(g.paused) == 0 || g.events > g.spec.MaxBacklogEvents*3/4 || g.bytes > g.spec.MaxBacklogBytes/4*3 {
+		return
+	}
+	for s := range g.paused {
+		g.releaseLocked(s)
+	}
+	clear(g.paused)
+}
+
+// DeadLetter is an event that a group could not handle.
+type DeadLetter struct {
+	Offset   uint64
+	Event    *socketio.Event
+	Attempts uint32
+	MemberID string // who failed last
+	Reason   string
+	At       time.Time
+}
+
+// deadLetters is the newest dead letters of a group, within bounds.
+type deadLetters struct {
+	letters []DeadLetter
+	bytes   int64
+	total   uint64
+}
+
+func (d *deadLetters) add(l DeadLetter, cfg *Config) {
+	d.total++
+	d.letters = append(d.letters, l)
+	d.bytes += int64(l.Event.Size())
+	for len(d.letters) > cfg.DeadLetters || d.bytes > cfg.DeadLetterBytes {
+		d.bytes -= int64(d.letters[0].Event.Size())
+		d.letters[0] = DeadLetter{}
+		d.letters = d.letters[1:]
+	}
+}
+
+// setAsideLocked gives up on an entry: it becomes a dead letter, or is abandoned if its client
+// waits for a decision.
+func (g *group) setAsideLocked(e *entry, memberID, reason string) {
+	if e.kind == socketio.ConnectRequested {
+		g.fx.abandon = append(g.fx.abandon, g.removeLocked(e))
+		return
+	}
+	l := DeadLetter{e.offset, e.ev, e.attempts, memberID, reason, time.Now()}
+	g.removeLocked(e)
+	g.dead.add(l, &g.all.cfg)
+	g.fx.after = append(g.fx.after, func() {
+		g.all.log.Warn("event set aside as a dead letter", "group", g.name, "member", memberID,
+			"sid", sidOf(l.Event.Socket), "offset", l.Offset, "attempts", l.Attempts, "reason", reason)
+	})
+}

@@ -1,0 +1,206 @@
+package group
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+)
+
+// The errors that end a membership.
+var (
+	// ErrFenced: a newer instance of the member has attached.
+	ErrFenced = errors.New("a newer instance of this member has attached")
+	// ErrDetached: Detach was called.
+	ErrDetached = errors.New("the member is detached")
+	// ErrClosed: the Groups are closed.
+	ErrClosed = errors.New("the edge stops")
+	// ErrTooManyGroups: Config.MaxGroups is reached.
+	ErrTooManyGroups = errors.New("too many groups")
+)
+
+// Groups are the backend services of an edge. They are a socketio.Backend. All methods may be
+// called concurrently.
+type Groups struct {
+	// Static after construction.
+	cfg      Config
+	sessions Sessions
+	log      *slog.Logger
+	start    time.Time
+	unpause  func(*socketio.Socket)
+
+	// Settled is told of the end of every delivery that is not taken by Member.Take, while it
+	// is set. It must not block.
+	Settled atomic.Pointer[func(Settled)]
+
+	pauses  pauses
+	routing atomic.Pointer[routing]
+
+	order  sync.Mutex // guards the following, and makes it the order of every queue
+	offset uint64
+
+	mu     sync.Mutex // guards the following
+	groups map[string]*group
+	closed bool
+}
+
+// Settled is the end of one delivery.
+type Settled struct {
+	Offset   uint64
+	Event    *socketio.Event
+	Group    string
+	MemberID string
+	Attempt  uint32
+	Took     time.Duration // since the edge read the event
+	Nacked   bool          // handed back
+}
+
+// New returns Groups without members. Start has to be called before anything else.
+func New(cfg Config, log *slog.Logger) *Groups {
+	gs := &Groups{
+		cfg:     cfg.withDefaults(),
+		log:     log,
+		start:   time.Now(),
+		unpause: (*socketio.Socket).Unpause,
+		pauses:  pauses{held: make(map[*socketio.Socket]int)},
+		groups:  make(map[string]*group),
+	}
+	gs.rerouteLocked()
+	return gs
+}
+
+// Start tells the groups where to find sessions. Groups and what delivers to them need each
+// other, so it cannot be a parameter of New.
+func (gs *Groups) Start(s Sessions) { gs.sessions = s }
+
+// Close ends all members with ErrClosed and stops the timers. Nothing is delivered after it.
+func (gs *Groups) Close() {
+	gs.mu.Lock()
+	gs.closed = true
+	groups := gs.byNameLocked()
+	gs.mu.Unlock()
+	for _, g := range groups {
+		g.end(ErrClosed)
+	}
+}
+
+// now is the time on the monotonic clock; it is never 0.
+func (gs *Groups) now() instant { return time.Since(gs.start) + 1 }
+
+// Deliver queues the event for every group that wants it and returns at once. It returns false
+// if some group has no room for more of this client: Socket.Unpause is called when all have. That
+// may happen at any time, also before Deliver's caller has stopped to read.
+func (gs *Groups) Deliver(ev *socketio.Event) bool {
+	sid, namespace := sidOf(ev.Socket), namespaceOf(ev.Socket)
+	r := gs.routing.Load()
+	ok := true
+	var offset uint64
+	for i := range r.groups {
+		g := &r.groups[i]
+		wanted := g.match(namespace, ev)
+		if !wanted && !(g.partial && ev.Kind == socketio.Closed) {
+			continue
+		}
+		if offset == 0 {
+			gs.order.Lock()
+			defer gs.order.Unlock()
+			gs.offset++
+			offset = gs.offset
+		}
+		ok = g.enqueue(ev, sid, offset, wanted) && ok
+		if wanted && ev.Kind == socketio.ConnectRequested {
+			break // exactly one group decides
+		}
+	}
+	return ok
+}
+
+// Admission says whether clients can join a namespace and who decides.
+func (gs *Groups) Admission(namespace string) socketio.Admission {
+	return gs.routing.Load().admission(namespace)
+}
+
+// Namespaces returns what clients can join, patterns included.
+func (gs *Groups) Namespaces() []string {
+	var all []string
+	r := gs.routing.Load()
+	for _, p := range r.namespaces {
+		all = append(all, p.text)
+	}
+	for i := range r.groups {
+		for _, route := range r.groups[i].routes.all {
+			all = append(all, route.namespace.text)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// rerouteLocked publishes who takes what.
+func (gs *Groups) rerouteLocked() {
+	r := &routing{}
+	for _, n := range gs.cfg.Namespaces {
+		r.namespaces = append(r.namespaces, compile(n))
+	}
+	for _, g := range gs.byNameLocked() {
+		g.mu.Lock()
+		r.groups = append(r.groups, routed{g, g.routes})
+		g.mu.Unlock()
+	}
+	gs.routing.Store(r)
+}
+
+func (gs *Groups) byNameLocked() []*group {
+	all := make([]*group, 0, len(gs.groups))
+	for _, g := range gs.groups {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *group) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func (gs *Groups) byName() []*group {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	return gs.byNameLocked()
+}
+
+// group returns the group of a Hello with the Hello's spec in force, made if it was not there.
+func (gs *Groups) group(h *Hello) (*group, error) {
+	spec := h.Spec.over(gs.cfg.Spec)
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if gs.closed {
+		return nil, ErrClosed
+	}
+	g := gs.groups[h.Group]
+	if g == nil {
+		if len(gs.groups) >= gs.cfg.MaxGroups {
+			return nil, ErrTooManyGroups
+		}
+		g = newGroup(gs, h.Group)
+		gs.groups[h.Group] = g
+	}
+	g.respec(spec)
+	gs.rerouteLocked()
+	return g, nil
+}
+
+// forget drops a group that has had no member for Config.Retention.
+func (gs *Groups) forget(g *group) {
+	gs.mu.Lock()
+	if gs.groups[g.name] != g || !g.forgotten() {
+		gs.mu.Unlock()
+		return
+	}
+	delete(gs.groups, g.name)
+	gs.rerouteLocked()
+	gs.mu.Unlock()
+	gs.log.Warn("group forgotten: no member for long", "group", g.name, "after", gs.cfg.Retention)
+	g.end(ErrClosed)
+}

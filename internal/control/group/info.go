@@ -1,0 +1,99 @@
+package group
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Info is a group as people see it.
+type Info struct {
+	Name        string
+	Spec        Spec // defaults filled in
+	Members     []MemberInfo
+	Events      int // not settled
+	Bytes       int64
+	Oldest      time.Time // when the oldest of them was read; zero if there is none
+	Cursor      uint64    // everything below this offset is settled
+	InFlight    int
+	Redelivered uint64 // deliveries with an attempt above 1
+	Dropped     uint64 // client events that did not fit
+	Ignored     uint64 // settlements of what was not outstanding
+	DeadLetters uint64
+	Paused      int // clients that are not read because the queue is full
+}
+
+// MemberInfo is a member, or one that is expected back.
+type MemberInfo struct {
+	ID       string
+	SDK      string // empty while it is away
+	Attached bool
+	InFlight int
+	Sessions int
+}
+
+// List returns all groups by name. It goes through all sessions.
+func (gs *Groups) List() []Info {
+	type session struct{ sid, namespace string }
+	var sessions []session
+	gs.sessions.EachSID(func(sid, namespace string) {
+		sessions = append(sessions, session{sid, namespace})
+	})
+	var all []Info
+	for _, g := range gs.byName() {
+		at := make(map[*place]int)
+		for part := range slices.Chunk(sessions, 512) {
+			g.mu.Lock()
+			for _, s := range part {
+				if g.routes.sessions(s.namespace) {
+					at[g.whereLocked(s.sid)]++
+				}
+			}
+			g.mu.Unlock()
+		}
+		all = append(all, g.info(gs.offsetNow(), at))
+	}
+	return all
+}
+
+func (gs *Groups) offsetNow() uint64 {
+	gs.order.Lock()
+	defer gs.order.Unlock()
+	return gs.offset
+}
+
+func (g *group) info(offset uint64, at map[*place]int) Info {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	info := Info{
+		Name: g.name, Spec: g.spec, Events: g.events, Bytes: g.bytes, Cursor: offset + 1,
+		Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
+		DeadLetters: g.dead.total, Paused: len(g.paused),
+	}
+	if g.log.head != nil {
+		info.Oldest, info.Cursor = g.log.head.at, g.log.head.offset
+	}
+	for _, p := range g.places {
+		mi := MemberInfo{ID: p.id, Sessions: at[p]}
+		if p.member != nil {
+			mi.Attached, mi.SDK, mi.InFlight = true, p.member.sdk, p.member.events
+			info.InFlight += mi.InFlight
+		}
+		info.Members = append(info.Members, mi)
+	}
+	slices.SortFunc(info.Members, func(a, b MemberInfo) int { return strings.Compare(a.ID, b.ID) })
+	return info
+}
+
+// DeadLetters returns what a group has set aside, the oldest first.
+func (gs *Groups) DeadLetters(name string) []DeadLetter {
+	gs.mu.Lock()
+	g := gs.groups[name]
+	gs.mu.Unlock()
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.dead.letters)
+}
