@@ -84,6 +84,7 @@ func TestBinaryRefuses(t *testing.T) {
 		{"B1 BOM", "5\ufeff1-", count},
 		{"B2", `511-["a"]`, "too many attachments"},
 		{"B2", `51000000000-["a"]`, "too many attachments"},
+		{"A2", `611-1[]`, "too many attachments"},
 		{"B2 400 digits", `5` + strings.Repeat("9", 400) + `-["a"]`, "too many attachments"},
 		{"B2 2^64+1", `518446744073709551617-["a"]`, "too many attachments"},
 		{"B8 string", `51-["a",{"_placeholder":true,"num":"splice"}]`, placeholders},

@@ -25,7 +25,8 @@ func (d *Decoder) Pending() bool { return d.pending != nil }
 //
 // If attachments follow, the packet is not complete; it is returned all the same, so that the
 // caller can refuse it before they arrive. After an error nothing is pending and the connection
-// should be closed, except after ErrAuthTooLarge.
+// should be closed, except after ErrAuthTooLarge; the Packet has no more than the Type and the
+// Namespace then.
 func (d *Decoder) Text(b []byte) (p Packet, complete bool, err error) {
 	if d.pending != nil {
 		d.pending = nil
@@ -33,7 +34,7 @@ func (d *Decoder) Text(b []byte) (p Packet, complete bool, err error) {
 	}
 	p, attachments, err := parse(b, d.Limits.orDefaults())
 	if err != nil {
-		return p, false, err
+		return Packet{Type: p.Type, Namespace: p.Namespace}, false, err
 	}
 	if attachments == 0 {
 		return p, true, nil

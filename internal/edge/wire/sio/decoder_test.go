@@ -13,7 +13,7 @@ import (
 
 // show writes a packet in one line: type, namespace, id, name, data.
 func show(p Packet) string {
-	types := [...]string{"CONNECT", "DISCONNECT", "EVENT", "ACK"}
+	types := [...]string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK"}
 	s := types[p.Type]
 	if p.Namespace != nil {
 		s += " " + string(p.Namespace)
@@ -262,7 +262,10 @@ func TestTextRefuses(t *testing.T) {
 		{"N1 without slash", `2admin,["a"]`, payload},
 	} {
 		var d Decoder
-		_, complete, err := d.Text([]byte(tt.in))
+		p, complete, err := d.Text([]byte(tt.in))
+		if p.Data != nil || p.Name != nil || p.HasID {
+			t.Errorf("%s: %s: left %s", tt.id, clip(tt.in), show(p))
+		}
 		var e *Error
 		if !errors.As(err, &e) || complete {
 			t.Errorf("%s: %s was accepted, want %s", tt.id, clip(tt.in), tt.want)
