@@ -34,8 +34,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, below := strings.CutPrefix(r.URL.Path, s.config.Path)
 	switch {
 	case below && (rest == "" || rest[0] == '/'):
-		if s.draining.Load() {
-			// What a stock client meets here it takes for a network error, and comes back.
+		full := s.engine.Connections() >= s.config.MaxConnections && !r.URL.Query().Has("sid")
+		if full {
+			s.config.Refused("http", "too many clients")
+		}
+		if full || s.draining.Load() {
+			// A stock client takes this for a network error, and comes back.
 			w.Header().Set("Retry-After", "5")
 			s.answer(w, http.StatusServiceUnavailable, "")
 			return

@@ -18,6 +18,8 @@ import (
 // everything that it carries.
 type Engine interface {
 	http.Handler
+	// Connections is how many clients it has.
+	Connections() int
 	Close(context.Context) error
 }
 
@@ -26,7 +28,8 @@ type Config struct {
 	// Listen is the address for clients. Default ":3000".
 	Listen string
 	// OpsListen is the address for health and everything mounted on Server.Ops. Nothing listens
-	// there by default. On loopback, requests with the Host of another machine are refused.
+	// there by default. Off loopback only /healthz and /metrics answer; on loopback, requests with
+	// the Host of another machine are refused.
 	OpsListen string
 	// Path is where the Engine answers, with everything below it. Default "/socket.io".
 	Path string
@@ -35,9 +38,9 @@ type Config struct {
 	// TrustedProxies may say in X-Forwarded-For whom they speak for. Default none.
 	TrustedProxies []netip.Prefix
 
-	// MaxConnections bounds the connections that HTTP is spoken on; a WebSocket leaves that
-	// number with its upgrade. Above it clients get 503 and the connection is closed.
-	// Default 100,000.
+	// MaxConnections bounds the clients of the Engine and, apart from them, the connections
+	// that HTTP is spoken on: a WebSocket leaves that number with its upgrade. Whoever comes
+	// above it gets 503 and the connection is closed. Default 100,000.
 	MaxConnections int
 	// HeaderTimeout is how long a request head may take, and a connection before its first.
 	// Default 5 s.
@@ -226,12 +229,15 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	plain(w, http.StatusOK, "ready")
 }
 
-// onlyLocal keeps web pages away from an ops listener on loopback: a page whose name is made to
-// resolve to 127.0.0.1 sends its own name as Host.
+// onlyLocal keeps everyone else away from the ops listener: other machines, which may only ask
+// for health and metrics, and web pages. A page whose name is made to resolve to 127.0.0.1 sends
+// its own name as Host.
 func (s *Server) onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local, ok := s.OpsAddr.(*net.TCPAddr); ok && local.IP.IsLoopback() && !localHost(r.Host) {
-			plain(w, http.StatusForbidden, "this listener answers to localhost only")
+		local := s.OpsAddr.(*net.TCPAddr).IP.IsLoopback()
+		harmless := r.URL.Path == "/metrics" || r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/healthz/")
+		if local && !localHost(r.Host) || !local && !harmless {
+			plain(w, http.StatusForbidden, "this answers to localhost only, on loopback")
 			return
 		}
 		next.ServeHTTP(w, r)

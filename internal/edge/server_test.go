@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,12 +28,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // echo is an Engine: it answers with what reached it, and holds requests of "/wait" until Close.
 type echo struct {
-	mu       sync.Mutex
-	reached  []string
-	waiting  chan struct{} // one for each request that waits
-	closed   chan struct{}
-	hijacked chan net.Conn
-	early    chan string // what was buffered at the upgrade
+	mu          sync.Mutex
+	reached     []string
+	connections atomic.Int64
+	waiting     chan struct{} // one for each request that waits
+	closed      chan struct{} // closed by Close
+	once        sync.Once
+	hijacked    chan net.Conn
+	early       chan string // what was buffered at the upgrade
 }
 
 func newEcho() *echo {
@@ -65,9 +69,11 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *echo) Close(context.Context) error {
-	close(e.closed)
+	e.once.Do(func() { close(e.closed) })
 	return nil
 }
+
+func (e *echo) Connections() int { return int(e.connections.Load()) }
 
 func (e *echo) requests() []string {
 	e.mu.Lock()
@@ -169,8 +175,7 @@ func TestRefusedWhileAnotherIsAnswered(t *testing.T) {
 		t.Fatalf("the connection ended before the first answer: %q", b)
 	case <-time.After(50 * time.Millisecond): // nothing may happen, so there is nothing to wait for
 	}
-	engine.Close(nil)
-	engine.closed = make(chan struct{}) // for the drain
+	engine.Close(context.Background())
 	b := <-got
 	if !strings.HasPrefix(b, "HTTP/1.1 200 ") || !strings.Contains(b, "closedHTTP/1.1 400 ") {
 		t.Errorf("got %q, want 200 and then 400", b)
@@ -415,6 +420,19 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+func TestTooManyClients(t *testing.T) {
+	s, engine := start(t, Config{MaxConnections: 2})
+	engine.connections.Store(2)
+	for target, want := range map[string]int{"/socket.io/?EIO=4&transport=polling": 503, "/socket.io/?EIO=4&transport=polling&sid=a": 200} {
+		c := dial(t, s.Addr)
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target)
+		if status, _, closing := read(t, bufio.NewReader(c)); status != want || closing != (want == 503) {
+			t.Errorf("%s: %d, closing %v, want %d", target, status, closing, want)
+		}
+		c.Close()
+	}
+}
+
 // exhaustedListener fails as often as it says.
 type exhaustedListener struct {
 	pipes
@@ -498,7 +516,7 @@ func TestDrainIsBounded(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Run: %v, want deadline exceeded", err)
 	}
-	engine.Close(nil)
+	engine.Close(context.Background())
 }
 
 // stuck is an Engine that does not let go.
@@ -516,6 +534,19 @@ func TestOpsAnswersToLocalhostOnly(t *testing.T) {
 		fmt.Fprintf(c, "GET /healthz/live HTTP/1.1\r\nHost: %s\r\n\r\n", host)
 		if status, _, _ := read(t, bufio.NewReader(c)); status != want {
 			t.Errorf("Host %s: %d, want %d", host, status, want)
+		}
+	}
+}
+
+func TestOpsOffLoopback(t *testing.T) {
+	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
+	s.OpsAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9090}
+	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) { t.Error("reached") })
+	for path, want := range map[string]int{"/healthz": 200, "/healthz/live": 200, "/command": 403, "/healthzz": 403} {
+		w := httptest.NewRecorder()
+		s.ops.Handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
 	}
 }
