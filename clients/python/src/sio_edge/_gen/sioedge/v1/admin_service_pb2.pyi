@@ -1,0 +1,152 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sio_edge._gen.sioedge.v1 import command_pb2 as _command_pb2
+from sio_edge._gen.sioedge.v1 import event_pb2 as _event_pb2
+from sio_edge._gen.sioedge.v1 import event_service_pb2 as _event_service_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EdgeState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EDGE_STATE_UNSPECIFIED: _ClassVar[EdgeState]
+    EDGE_STATE_READY: _ClassVar[EdgeState]
+    EDGE_STATE_DRAINING: _ClassVar[EdgeState]
+EDGE_STATE_UNSPECIFIED: EdgeState
+EDGE_STATE_READY: EdgeState
+EDGE_STATE_DRAINING: EdgeState
+
+class GetEdgeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetEdgeResponse(_message.Message):
+    __slots__ = ("edge",)
+    EDGE_FIELD_NUMBER: _ClassVar[int]
+    edge: Edge
+    def __init__(self, edge: _Optional[_Union[Edge, _Mapping]] = ...) -> None: ...
+
+class Edge(_message.Message):
+    __slots__ = ("edge_id", "epoch", "version", "state", "open_sessions", "suspended_sessions", "connections", "started_at", "namespaces")
+    EDGE_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    SUSPENDED_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    edge_id: str
+    epoch: int
+    version: str
+    state: EdgeState
+    open_sessions: int
+    suspended_sessions: int
+    connections: int
+    started_at: _timestamp_pb2.Timestamp
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, edge_id: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[str] = ..., state: _Optional[_Union[EdgeState, str]] = ..., open_sessions: _Optional[int] = ..., suspended_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListGroupsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListGroupsResponse(_message.Message):
+    __slots__ = ("groups",)
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("name", "spec", "members", "backlog_events", "backlog_bytes", "backlog_age", "in_flight", "redelivered", "dead_letters", "paused_clients")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_AGE_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    REDELIVERED_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    spec: _event_service_pb2.GroupSpec
+    members: _containers.RepeatedCompositeFieldContainer[Member]
+    backlog_events: int
+    backlog_bytes: int
+    backlog_age: _duration_pb2.Duration
+    in_flight: int
+    redelivered: int
+    dead_letters: int
+    paused_clients: int
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_event_service_pb2.GroupSpec, _Mapping]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., backlog_events: _Optional[int] = ..., backlog_bytes: _Optional[int] = ..., backlog_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., redelivered: _Optional[int] = ..., dead_letters: _Optional[int] = ..., paused_clients: _Optional[int] = ...) -> None: ...
+
+class Member(_message.Message):
+    __slots__ = ("member_id", "attached", "sdk", "in_flight", "sessions")
+    MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTACHED_FIELD_NUMBER: _ClassVar[int]
+    SDK_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    member_id: str
+    attached: bool
+    sdk: str
+    in_flight: int
+    sessions: int
+    def __init__(self, member_id: _Optional[str] = ..., attached: _Optional[bool] = ..., sdk: _Optional[str] = ..., in_flight: _Optional[int] = ..., sessions: _Optional[int] = ...) -> None: ...
+
+class TailEventsRequest(_message.Message):
+    __slots__ = ("filter", "events")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    filter: _command_pb2.Target
+    events: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, filter: _Optional[_Union[_command_pb2.Target, _Mapping]] = ..., events: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TailEventsResponse(_message.Message):
+    __slots__ = ("at", "event", "emitted", "settled", "missed")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    EMITTED_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    event: _event_pb2.Event
+    emitted: Emitted
+    settled: Settled
+    missed: int
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., emitted: _Optional[_Union[Emitted, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., missed: _Optional[int] = ...) -> None: ...
+
+class Emitted(_message.Message):
+    __slots__ = ("emit", "receipt")
+    EMIT_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    emit: _command_pb2.Emit
+    receipt: _command_pb2.Receipt
+    def __init__(self, emit: _Optional[_Union[_command_pb2.Emit, _Mapping]] = ..., receipt: _Optional[_Union[_command_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class Settled(_message.Message):
+    __slots__ = ("offset", "sid", "group", "member_id", "took", "nacked", "reply")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOOK_FIELD_NUMBER: _ClassVar[int]
+    NACKED_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    sid: str
+    group: str
+    member_id: str
+    took: _duration_pb2.Duration
+    nacked: bool
+    reply: _event_pb2.Payload
+    def __init__(self, offset: _Optional[int] = ..., sid: _Optional[str] = ..., group: _Optional[str] = ..., member_id: _Optional[str] = ..., took: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nacked: _Optional[bool] = ..., reply: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,231 @@
+"""What is to be sent to the edge, in order, and what the edge has not confirmed yet.
+
+Nothing here does I/O: the link takes messages out and writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from sio_edge._gen.sioedge.v1 import command_pb2, event_service_pb2
+from sio_edge.exceptions import DisconnectedError, EdgeError
+
+Request = event_service_pb2.SubscribeRequest
+
+# Of one CommandBatch. The number is the contract's; the size keeps messages below what gRPC
+# libraries accept by default.
+BATCH_COMMANDS = 1024
+BATCH_BYTES = 1 << 20
+
+# Bounds of what the edge has not confirmed. Who sends more waits.
+PENDING_COMMANDS = 16_384
+PENDING_BYTES = 32 << 20
+
+
+class _Pending:
+    """A command until the edge has confirmed it."""
+
+    __slots__ = ("command", "future", "number", "size")
+
+    def __init__(
+        self, number: int, command: command_pb2.Command, future: asyncio.Future | None
+    ) -> None:
+        self.number = number
+        self.command = command
+        self.future = future
+        self.size = command.ByteSize()
+
+
+class Outbox:
+    """Collects what is sent within one turn of the event loop into few messages.
+
+    Commands keep their order among each other and towards replies and decisions; settled
+    deliveries are told after everything else, so that what a handler sent is never lost between
+    its command and its ack.
+
+    Only the last command of a message asks for a result: results come in the order of the
+    commands, so it confirms those before it. What is not confirmed when a stream is lost goes out
+    again on the next, under the same idempotency keys.
+    """
+
+    def __init__(
+        self, prefix: str, wake: Callable[[], None], failed: Callable[[EdgeError, str], None]
+    ) -> None:
+        """Args:
+        prefix: Begins every idempotency key; unique to this process.
+        wake: Called when there is something to take.
+        failed: Told about commands that failed and that nobody waits for.
+        """
+        self._prefix = prefix
+        self._wake = wake
+        self._failed = failed
+        self._number = 0
+        self._pending: deque[_Pending] = deque()  # in order, numbers without gaps or with
+        self._bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closed = False
+
+        # Of the current stream.
+        self._queue: list[_Pending | Request] = []
+        self._done: list[int] = []
+        self._nacks: list[event_service_pb2.Nack] = []
+        self._extend: list[int] = []
+
+    @property
+    def unconfirmed(self) -> int:
+        """Commands that the edge has not confirmed."""
+        return len(self._pending)
+
+    async def room(self) -> None:
+        """Waits until a command may be added."""
+        while not self._room.is_set():
+            await self._room.wait()
+        if self._closed:
+            raise DisconnectedError("the server has been shut down")
+
+    @property
+    def full(self) -> bool:
+        """Whether a sender has to wait for room()."""
+        return self._closed or not self._room.is_set()
+
+    def send(self, command: command_pb2.Command, future: asyncio.Future | None = None) -> str:
+        """Adds a command and returns its key. `future` gets the Receipt or an EdgeError."""
+        self._number += 1
+        command.command_id = key = f"{self._prefix}{self._number}"
+        pending = _Pending(self._number, command, future)
+        self._pending.append(pending)
+        self._queue.append(pending)
+        self._bytes += pending.size
+        if self._bytes >= PENDING_BYTES or len(self._pending) >= PENDING_COMMANDS:
+            self._room.clear()
+        self._wake()
+        return key
+
+    def push(self, request: Request) -> None:
+        """Adds a reply, a decision or anything else that has its place between commands."""
+        self._queue.append(request)
+        self._wake()
+
+    def done(self, delivery_id: int) -> None:
+        """Settles a delivery."""
+        self._done.append(delivery_id)
+        self._wake()
+
+    def nack(self, nack: event_service_pb2.Nack) -> None:
+        """Hands a delivery back."""
+        self._nacks.append(nack)
+        self._wake()
+
+    def extend(self, delivery_ids: list[int]) -> None:
+        """Says that deliveries are still being handled."""
+        self._extend += delivery_ids
+        self._wake()
+
+    def take(self) -> list[Request]:
+        """Everything there is, as messages to write in this order."""
+        queue, self._queue = self._queue, []
+        messages: list[Request] = []
+        batch: list[command_pb2.Command] = []
+        size = 0
+        for item in queue:
+            if not isinstance(item, _Pending):
+                if batch:
+                    messages.append(_batch(batch))
+                    batch, size = [], 0
+                messages.append(item)
+                continue
+            if len(batch) == BATCH_COMMANDS or (batch and size + item.size > BATCH_BYTES):
+                messages.append(_batch(batch))
+                batch, size = [], 0
+            item.command.quiet = item.future is None
+            batch.append(item.command)
+            size += item.size
+        if batch:
+            messages.append(_batch(batch))
+        if self._done or self._nacks or self._extend:
+            ack = event_service_pb2.Ack(
+                done=ranges(self._done), nacks=self._nacks, extend=ranges(self._extend)
+            )
+            self._done, self._nacks, self._extend = [], [], []
+            messages.append(Request(ack=ack))
+        return messages
+
+    def confirm(self, results: Iterable[command_pb2.CommandResult]) -> None:
+        """Takes results. A result confirms every command sent before its own too."""
+        pending = self._pending
+        for result in results:
+            if not result.command_id.startswith(self._prefix):
+                continue
+            number = int(result.command_id[len(self._prefix) :])
+            while pending and pending[0].number <= number:
+                item = pending.popleft()
+                self._bytes -= item.size
+                if item.number == number:
+                    self._settle(item, result)
+        if self._bytes < PENDING_BYTES and len(pending) < PENDING_COMMANDS:
+            self._room.set()
+
+    def _settle(self, item: _Pending, result: command_pb2.CommandResult) -> None:
+        future = item.future
+        if result.HasField("status") and result.status.code:
+            error = EdgeError.of(result.status)
+            if future is None:
+                self._failed(error, item.command.WhichOneof("op") or "")
+            elif not future.done():
+                future.set_exception(error)
+        elif future is not None and not future.done():
+            future.set_result(result.receipt)
+
+    def lost(self) -> None:
+        """Starts over for the next stream, with the commands that are not confirmed.
+
+        Volatile emits are left out: they are for clients that can take them at once.
+        """
+        again: deque[_Pending] = deque()
+        for item in self._pending:
+            if item.command.emit.volatile:
+                self._bytes -= item.size
+                if item.future is not None and not item.future.done():
+                    item.future.set_result(command_pb2.Receipt())
+            else:
+                again.append(item)
+        self._pending = again
+        self._queue = list(again)
+        self._done, self._nacks, self._extend = [], [], []
+        if self._bytes < PENDING_BYTES and len(again) < PENDING_COMMANDS:
+            self._room.set()
+
+    def close(self) -> None:
+        """Fails everyone who waits; nothing is sent any more."""
+        self._closed = True
+        self._room.set()
+        for item in self._pending:
+            if item.future is not None and not item.future.done():
+                item.future.set_exception(DisconnectedError("the server has been shut down"))
+        self._pending.clear()
+        self._queue.clear()
+
+
+def _batch(commands: list[command_pb2.Command]) -> Request:
+    commands[-1].quiet = False
+    return Request(commands=event_service_pb2.CommandBatch(commands=commands))
+
+
+def ranges(ids: list[int]) -> list[event_service_pb2.DeliveryRange]:
+    """The ids as ranges, fewest first to last."""
+    out: list[event_service_pb2.DeliveryRange] = []
+    ids.sort()
+    first = last = -1
+    for n in ids:
+        if n <= last + 1 and last >= 0:
+            last = n
+            continue
+        if last >= 0:
+            out.append(event_service_pb2.DeliveryRange(first=first, last=last))
+        first = last = n
+    if last >= 0:
+        out.append(event_service_pb2.DeliveryRange(first=first, last=last))
+    return out
