@@ -58,6 +58,7 @@ func TestParseText(t *testing.T) {
 		{"L9 line break", "bAQID\nBA==", base},
 		{"L9 line break", "bAQID\r\n", base},
 		{"L9 line break", "b\n", base},
+		{"L9 line break", "bAQID\r", base},
 		{"L9 space", "bAQID ", base},
 		{"L9 padding bits", `bAQIDBB==`, base},
 	} {
@@ -73,7 +74,7 @@ func TestBase64InPlace(t *testing.T) {
 	var want []byte
 	for n := range 300 {
 		got, err := ParseText(AppendText(nil, Packet{Type: Message, Binary: true, Data: want}))
-		if err != nil || !got.Binary || got.Type != Message || !bytes.Equal(got.Data, want) {
+		if err != nil || !got.Binary || got.Type != Message || !bytes.Equal(got.Data, want) || cap(got.Data) > n {
 			t.Fatalf("E03: %d bytes: %v, %v, want %v", n, got, err, want)
 		}
 		want = append(want, byte(n*7))
@@ -137,7 +138,7 @@ func TestPacketsStop(t *testing.T) {
 	var got []string
 	for p, err := range Packets(payload) {
 		got = append(got, show(p, err))
-		_ = append(p.Data, "overwritten"...)
+		_ = append(p.Data, "XXX"...)
 		if len(got) == 2 {
 			break
 		}

@@ -73,6 +73,7 @@ func TestRecoveryKeys(t *testing.T) {
 		{"white space", "{ \"a\" : 1 ,\n\t\"pid\" : \"p\" , \"b\" : 2\n}", "p", "", "{ \"a\" : 1 , \"b\" : 2\n}"},
 		{"white space", "{ \"pid\" : \"p\" }", "p", "", "{}"},
 		{"around it", " {\"pid\":\"p\"} ", "p", "", " {} "},
+		{"around it", " {\"pid\":\"p\",\"a\":1}", "p", "", " {\"a\":1}"},
 		{"J8 other case", `{"PID":"p","Offset":"o"}`, "", "", `{"PID":"p","Offset":"o"}`},
 		{"escapes in a key", `{"\u0070id":"p","off\u0073et":"o"}`, "p", "o", `{}`},
 		{"escapes in a value", `{"pid":"\u0070\n"}`, "p\n", "", `{}`},

@@ -113,6 +113,7 @@ func TestBinaryRefuses(t *testing.T) {
 		{"B8 extra key in front", `51-["a",{"x":1,"_placeholder":true,"num":0}]`, placeholders},
 		{"B8 extra object in front", `51-["a",{"x":` + ph0 + `,"_placeholder":true,"num":0}]`, placeholders},
 		{"B8 extra key behind escapes", `51-["a",{"x":1,"\u005f\u0070\u006c\u0061\u0063\u0065\u0068\u006f\u006c\u0064\u0065\u0072":true}]`, placeholders},
+		{"B8 the same beside a good one", `51-["a",` + ph0 + `,{"x":1,"\u005f\u0070\u006c\u0061\u0063\u0065\u0068\u006f\u006c\u0064\u0065\u0072":true}]`, placeholders},
 		{"B8 in a packet without attachments", `50-["a",` + ph0 + `]`, placeholders},
 		{"B8 broken", `51-["a",{"_placeholder":true,"num":0]`, placeholders},
 		{"B8 broken", `51-["a",{"_placeholder":true,"num":0,}]`, placeholders},

@@ -60,6 +60,7 @@ func TestText(t *testing.T) {
 		{"K16 white space at the end", `31[1] `, `ACK #1 [1]`},
 		{"K16 white space at the end", `0{"a":1} `, `CONNECT {"a":1}`},
 
+		{"K16 every kind in every kind", `2["a",[{"b":1},[1,2],{"c":[{}],"d":{"e":[]}},[[]]]]`, `EVENT "a" [[{"b":1},[1,2],{"c":[{}],"d":{"e":[]}},[[]]]]`},
 		{"K20 J6 numbers", `2["a",9007199254740993,1e999,-0,0.10,1E+2]`, `EVENT "a" [9007199254740993,1e999,-0,0.10,1E+2]`},
 		{"K20 J4 keys", `2["a",{"__proto__":{"x":1},"constructor":{"prototype":2},"a":1,"a":2}]`, `EVENT "a" [{"__proto__":{"x":1},"constructor":{"prototype":2},"a":1,"a":2}]`},
 		{"K20 J5 lone surrogates", `2["a","\ud800\udfff\ud800"]`, `EVENT "a" ["\ud800\udfff\ud800"]`},
@@ -347,7 +348,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestOwnership checks that no part of a Packet can grow into another part of it.
+// TestOwnership checks that no part of a Packet can grow into what follows it in the buffer.
 func TestOwnership(t *testing.T) {
 	for _, in := range []string{`2/x,1["a",1]`, `2["a"]`, `2["\n"]`, `2[1,2]`, `0/x,{} `, `31[1] `} {
 		var d Decoder
@@ -355,14 +356,10 @@ func TestOwnership(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := show(p)
 		for _, part := range [][]byte{p.Namespace, p.Name, p.Data} {
-			if len(part) > 0 {
-				_ = append(part, "XXXX"...)
+			if cap(part) > len(part) {
+				t.Errorf("%s: %q can grow", in, part)
 			}
-		}
-		if got := show(p); got != want {
-			t.Errorf("%s: after appending to its parts: %s, want %s", in, got, want)
 		}
 	}
 }
