@@ -7,7 +7,7 @@ type Error struct{ Reason string }
 
 func (e *Error) Error() string { return e.Reason }
 
-// Faults that are not answered like the others, by closing the connection.
+// Faults that are answered in their own way. After any other the connection is closed as forced.
 var (
 	// ErrAuthTooLarge means that the auth object of a Connect is over Limits.Auth or
 	// Limits.Depth. The Packet has its Type and Namespace, so that it can be refused for good: a
