@@ -1,6 +1,9 @@
 package engineio
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // pattern is one entry of Config.Origins.
 type pattern struct {
@@ -51,4 +54,50 @@ func stripDefaultPort(scheme, host string) string {
 		return strings.TrimSuffix(host, ":443")
 	}
 	return host
+}
+
+// verdict is what an Origin header is worth.
+type verdict uint8
+
+const (
+	originAllowed verdict = iota // also: there is none, and none is needed
+	originForeign
+	originBroken
+)
+
+// checkOrigin decides whether the page that sent a request may connect. Browsers do not ask for
+// permission before they open a WebSocket, so that this is the only check there is.
+func (s *Server) checkOrigin(r *http.Request) verdict {
+	origins := r.Header["Origin"]
+	switch {
+	case len(origins) == 0:
+		if s.config.RequireOrigin {
+			return originForeign
+		}
+		return originAllowed
+	case len(origins) > 1:
+		return originForeign
+	}
+	origin := origins[0]
+	for i := range len(origin) {
+		if b := origin[i]; b < ' ' && b != '\t' || b == 0x7f {
+			return originBroken
+		}
+	}
+	origin = strings.ToLower(origin)
+	scheme, host, ok := strings.Cut(origin, "://")
+	if ok {
+		host = stripDefaultPort(scheme, host)
+		own := strings.ToLower(r.Host)
+		if (scheme == "http" || scheme == "https") && host != "" && host == stripDefaultPort(scheme, own) {
+			return originAllowed
+		}
+		origin = scheme + "://" + host
+	}
+	for _, p := range s.origins {
+		if p.match(origin) {
+			return originAllowed
+		}
+	}
+	return originForeign
 }

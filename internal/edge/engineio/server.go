@@ -2,28 +2,226 @@ package engineio
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"log/slog"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
 
 // Server accepts requests on the Engine.IO path and finds or opens the Socket they belong to.
 type Server struct {
-	config  Config
-	handler Handler
-	log     *slog.Logger
+	// Static after construction.
+	config    Config
+	handler   Handler
+	log       *slog.Logger
+	start     time.Time // what instants count from
+	origins   []pattern
+	forward   forwarding
+	path      string   // with a slash behind it
+	polling   bool     // enabled
+	webSocket bool     // enabled
+	upgrades  []string // offered to polling clients
+
+	deadlines [dues]deadlines
+	readers   readers
+	poller    poller
+	open      atomic.Int64 // Sockets
+	closing   atomic.Bool
+	tasks     sync.WaitGroup // Sockets, connections, goroutines; Close waits
+	stopped   sync.Once
+	table     [64]shard
 }
 
-// NewServer returns a Server. cfg must be valid (Config.Validate).
+// shard is a part of the table of Sockets by sid.
+type shard struct {
+	mu      sync.RWMutex // guards the following field
+	sockets map[string]*Socket
+}
+
+// NewServer returns a Server. cfg must be valid, see Config.Validate.
 func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
-	return &Server{config: cfg.withDefaults(), handler: h, log: log}
+	s := &Server{config: cfg.withDefaults(), handler: h, log: log, start: time.Now()}
+	for _, o := range s.config.Origins {
+		if p, ok := parsePattern(o); ok {
+			s.origins = append(s.origins, p)
+		}
+	}
+	s.path = s.config.Path + "/"
+	s.forward = newForwarding(s.config.ForwardHeaders)
+	s.polling = slices.Contains(s.config.Transports, Polling)
+	s.webSocket = slices.Contains(s.config.Transports, WebSocket)
+	if s.webSocket && !s.config.NoUpgrades {
+		s.upgrades = []string{WebSocket}
+	}
+	for kind, span := range [dues]time.Duration{
+		duePing:      s.config.PingInterval,
+		duePong:      s.config.PingTimeout,
+		dueKeepAlive: s.config.PingInterval / 2,
+		duePause:     s.config.PauseTimeout,
+		dueLastPoll:  s.config.PollCloseTimeout,
+		dueStall:     s.config.WriteTimeout,
+		dueAssembly:  s.config.AssemblyTimeout,
+		dueUpgrade:   s.config.UpgradeTimeout,
+		dueLinger:    s.config.CloseTimeout,
+	} {
+		l := &s.deadlines[kind]
+		l.kind, l.span, l.pace, l.start = due(kind), span, int64(s.config.PingInterval/256), s.start
+	}
+	for i := range s.table {
+		s.table[i].sockets = make(map[string]*Socket)
+	}
+	return s
 }
 
-// ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+// now is the present instant, in nanoseconds since the Server was made.
+func (s *Server) now() int64 { return int64(time.Since(s.start)) }
+
+func (s *Server) refused(layer, reason string) { s.config.Refused(layer, reason) }
 
 // Connections is the number of open Sockets.
-func (s *Server) Connections() int { return 0 }
+func (s *Server) Connections() int { return int(s.open.Load()) }
 
 // Close closes every Socket with ServerShutdown and waits until the Handler has heard of all of
-// them and no goroutine is left, or until ctx ends.
-func (s *Server) Close(ctx context.Context) error { return nil }
+// them and no goroutine is left, or until ctx ends; the rest then goes on by itself.
+func (s *Server) Close(ctx context.Context) error {
+	s.closing.Store(true)
+	for i := range s.table {
+		sh := &s.table[i]
+		sh.mu.RLock()
+		sockets := make([]*Socket, 0, len(sh.sockets))
+		for _, sock := range sh.sockets {
+			sockets = append(sockets, sock)
+		}
+		sh.mu.RUnlock()
+		for _, sock := range sockets {
+			sock.Close(ServerShutdown)
+		}
+	}
+	done := make(chan struct{})
+	go func() { // whoever reads done waits, unless ctx ends first
+		s.tasks.Wait()
+		s.stopped.Do(func() {
+			for i := range s.deadlines {
+				s.deadlines[i].stop()
+			}
+			s.poller.stop()
+		})
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sidSize is the length of a sid: 15 bytes in base64url.
+const sidSize = 20
+
+func (s *Server) shard(sid string) *shard { return &s.table[(sid[18]^sid[17]<<3)%64] }
+
+// find returns the Socket with the given sid, or nil.
+func (s *Server) find(sid string) *Socket {
+	if len(sid) != sidSize {
+		return nil
+	}
+	sh := s.shard(sid)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	return sh.sockets[sid]
+}
+
+// newSocket makes a Socket and enters it into the table. It returns nil if the Server closes.
+func (s *Server) newSocket(r *http.Request, transport string) *Socket {
+	sid := s.newSID()
+	sock := &Socket{server: s}
+	sock.SID, sock.Handshake = s.handshake(r, transport, sid)
+	if transport == Polling {
+		sock.polls = &polls{}
+	}
+	sh := s.shard(sock.SID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s.closing.Load() {
+		return nil
+	}
+	sh.sockets[sock.SID] = sock
+	s.open.Add(1)
+	s.tasks.Add(1)
+	return sock
+}
+
+// newSID returns an unguessable sid. Its first bytes are the tag of this edge, which leaves at
+// least 96 random bits.
+func (s *Server) newSID() string {
+	var b [15]byte
+	rand.Read(b[copy(b[:], s.config.EdgeTag):])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// forget removes a Socket from the table.
+func (s *Server) forget(sock *Socket) {
+	sh := s.shard(sock.SID)
+	sh.mu.Lock()
+	delete(sh.sockets, sock.SID)
+	sh.mu.Unlock()
+}
+
+// openPacket is the first message of a Socket.
+func (s *Server) openPacket(sid string, upgrades []string) *Message {
+	var buf [256]byte
+	return newPacket(string(eio.AppendHandshake(buf[:0], eio.Handshake{
+		SID:          sid,
+		Upgrades:     upgrades,
+		PingInterval: s.config.PingInterval.Milliseconds(),
+		PingTimeout:  s.config.PingTimeout.Milliseconds(),
+		MaxPayload:   s.config.MaxPayload,
+	})))
+}
+
+// greet begins a session: the handshake, then what the Handler has to say, in one write.
+func (sock *Socket) greet(upgrades []string) {
+	sock.mu.Lock()
+	sock.corked = true
+	sock.queueLocked(sock.server.openPacket(sock.SID, upgrades))
+	sock.startHeartLocked()
+	sock.mu.Unlock()
+	sock.server.handler.Open(sock)
+}
+
+// receive handles one packet. It returns why the Socket has to close, or 0. recvMu is held.
+func (s *Socket) receive(p eio.Packet) Reason {
+	switch p.Type {
+	case eio.Message:
+		s.touched = true
+		s.server.handler.Message(s, p.Binary, p.Data)
+		return 0
+	case eio.Pong:
+		if s.pong() {
+			return 0
+		}
+		s.server.refused("packet", "flood")
+	case eio.Close:
+		return TransportClose
+	case eio.Ping:
+		s.server.refused("packet", "heartbeat direction")
+	default:
+		// Open, upgrade and noop mean nothing here, which is no reason to end a session.
+		s.touched = true
+		s.server.refused("packet", "unexpected")
+		s.mu.Lock()
+		ok := s.strikes.take(s.server.now())
+		s.mu.Unlock()
+		if ok {
+			return 0
+		}
+	}
+	return TransportError
+}

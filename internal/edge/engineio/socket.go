@@ -1,29 +1,266 @@
 package engineio
 
+import (
+	"sync"
+	"sync/atomic"
+)
+
 // Socket is one session with a client, whichever transport carries it now.
 type Socket struct {
 	SID       string     // static
 	Handshake *Handshake // static
 	Peer      any        // owned by the Handler
+
+	server *Server // static
+
+	recvMu  sync.Mutex // held around every call of the Handler; taken before mu
+	touched bool       // something arrived since cork; guarded by recvMu
+
+	// stop says why what arrives has to wait; written with mu held.
+	stop atomic.Uint32
+
+	mu      sync.Mutex // guards the following fields
+	out     *queue     // what waits for the client; nil while nothing does
+	conn    *conn      // the WebSocket that drains; nil while polling
+	polls   *polls     // nil for a session that began with WebSocket
+	heart   deadline   // of the next ping, or of the pong
+	pause   *deadline  // nil unless paused
+	strikes bucket     // of what no client needs to send
+	phase   phase
+	reason  Reason // why it closed; 0 while open
+	// corked: what arrived is being handled, and what is queued meanwhile leaves afterwards in
+	// one write.
+	corked    bool
+	prolonged bool // the wait for the pong, because something else arrived
 }
+
+// Bits of Socket.stop.
+const (
+	stopPaused = 1 << iota // by the Handler
+	stopPost               // a POST from before the upgrade comes first
+	stopClosed             // for good
+)
+
+var (
+	pingPacket  = newPacket("2")
+	noopPacket  = newPacket("6")
+	closePacket = newPacket("1")
+)
 
 // Queue adds a message to what the client is to receive, without blocking and without I/O; Flush
 // sends it. It returns false if the message was dropped: the Socket is closed, or the message is
 // volatile and nobody can take it now. A client that lets more than Config.MaxQueuedBytes or
 // Config.MaxQueuedPackets pile up is closed as a SlowConsumer.
-func (s *Socket) Queue(m *Message, volatile bool) bool { return false }
+func (s *Socket) Queue(m *Message, volatile bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason != 0 || volatile && !s.writableLocked() {
+		return false
+	}
+	if q := s.out; q != nil && (q.bytes+len(m.frames) > s.server.config.MaxQueuedBytes ||
+		q.packets+m.packets() > s.server.config.MaxQueuedPackets) {
+		// What is queued during one burst of input has not been offered to the client yet.
+		if s.conn != nil {
+			s.conn.pipe.flushLocked()
+		}
+		if q := s.out; s.reason == 0 && q != nil && (q.bytes+len(m.frames) > s.server.config.MaxQueuedBytes ||
+			q.packets+m.packets() > s.server.config.MaxQueuedPackets) {
+			s.closeLocked(SlowConsumer)
+		}
+		if s.reason != 0 {
+			return false
+		}
+	}
+	s.queueLocked(m)
+	return true
+}
 
-// Flush sends what is queued, with as few system calls as possible. It never blocks.
-func (s *Socket) Flush() {}
+func (s *Socket) queueLocked(m *Message) {
+	if s.out == nil {
+		s.out = queues.Get().(*queue)
+	}
+	s.out.add(m)
+}
 
-// Close flushes what is queued, then closes. It never blocks; only the first call counts.
-func (s *Socket) Close(r Reason) {}
+// writableLocked reports whether whoever drains can take a message right now.
+func (s *Socket) writableLocked() bool {
+	if s.out != nil {
+		return false
+	}
+	if s.conn != nil {
+		return !s.conn.blocked
+	}
+	return s.polls.waiting != nil
+}
 
-// Pause stops reading from the client. A Socket that stays paused is closed as Stalled.
-func (s *Socket) Pause() {}
+// Flush sends what is queued, with as few system calls as possible. It never blocks. While a
+// Message of this Socket is being handled it does nothing: everything leaves afterwards at once.
+func (s *Socket) Flush() {
+	s.mu.Lock()
+	s.flushLocked()
+	s.mu.Unlock()
+}
 
-// Unpause reads on.
-func (s *Socket) Unpause() {}
+func (s *Socket) flushLocked() {
+	switch {
+	case s.corked:
+	case s.conn != nil:
+		s.conn.pipe.flushLocked()
+	case s.polls.waiting != nil && s.out != nil:
+		s.answerLocked()
+	}
+}
+
+// dropLocked discards what is queued, but for a message that was sent in part.
+func (s *Socket) dropLocked() {
+	if s.out == nil {
+		return
+	}
+	s.out.cut()
+	if s.out.empty() {
+		s.out.recycle()
+		s.out = nil
+	}
+}
+
+// cork and uncork surround the handling of what arrived. Both are called with recvMu held.
+func (s *Socket) cork() {
+	s.mu.Lock()
+	s.corked = true
+	s.mu.Unlock()
+}
+
+func (s *Socket) uncork() {
+	s.mu.Lock()
+	s.uncorkLocked()
+	s.mu.Unlock()
+}
+
+func (s *Socket) uncorkLocked() {
+	s.corked = false
+	s.prolongLocked()
+	s.flushLocked()
+}
 
 // Transport is the name of the transport that carries the Socket now.
-func (s *Socket) Transport() string { return "" }
+func (s *Socket) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		return WebSocket
+	}
+	return Polling
+}
+
+// Close flushes what is queued, then closes. It never blocks; only the first call counts.
+func (s *Socket) Close(r Reason) {
+	s.mu.Lock()
+	s.closeLocked(r)
+	s.mu.Unlock()
+}
+
+// closeLocked is the one way in which a Socket ends. What is left of its connections ends by
+// itself; the Handler is told by a goroutine that Server.Close waits for.
+func (s *Socket) closeLocked(r Reason) {
+	if s.reason != 0 {
+		return
+	}
+	s.reason = r
+	s.stop.Store(stopClosed)
+	s.heart.remove()
+	if s.pause != nil {
+		s.pause.remove()
+		s.pause = nil
+	}
+	// The client closed, broke the rules or is gone: it has no use for what is queued.
+	graceful := r == ForcedClose || r == ServerShutdown || r == Stalled
+	if !graceful {
+		s.dropLocked()
+	}
+	forget := true
+	if s.polls != nil {
+		forget = s.closePollsLocked(graceful)
+	}
+	if s.conn != nil {
+		s.conn.closeLocked(emptyClose)
+		s.conn.pipe.resumeLocked()
+		if r == SlowConsumer {
+			s.conn.doomLocked()
+		}
+	}
+	if forget {
+		s.server.forget(s)
+	}
+	s.server.open.Add(-1)
+	s.server.tasks.Add(1)
+	go s.notifyClosed(r)
+}
+
+func (s *Socket) notifyClosed(r Reason) {
+	defer s.server.tasks.Done() // Server.Close waits
+	s.recvMu.Lock()
+	defer s.recvMu.Unlock()
+	s.server.handler.Closed(s, r)
+	s.server.tasks.Done() // the Socket itself
+}
+
+// Pause stops reading from the client: what arrives waits in the kernel, and POSTs wait. The
+// client need not answer pings meanwhile. A Socket that stays paused is closed as Stalled.
+func (s *Socket) Pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason != 0 || s.pause != nil {
+		return
+	}
+	s.stop.Or(stopPaused)
+	s.pause = new(deadline)
+	s.server.deadlines[duePause].add(s.pause, s)
+	s.pauseHeartLocked()
+}
+
+// Unpause reads on.
+func (s *Socket) Unpause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pause == nil {
+		return
+	}
+	s.pause.remove()
+	s.pause = nil
+	s.resumeHeartLocked()
+	if s.polls != nil && s.polls.resumed != nil {
+		close(s.polls.resumed)
+		s.polls.resumed = nil
+	}
+	s.goOnLocked(stopPaused)
+}
+
+// goOnLocked takes back one reason for which a WebSocket is not read.
+func (s *Socket) goOnLocked(why uint32) {
+	if s.stop.And(^why) != why {
+		return
+	}
+	if s.conn != nil {
+		s.conn.pipe.resumeLocked()
+	}
+}
+
+// expired ends the waits of a Socket.
+func (s *Socket) expired(kind due) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := &s.server.deadlines[kind]
+	switch kind {
+	case duePause:
+		if s.pause != nil && s.pause.passed(list) {
+			s.closeLocked(Stalled)
+		}
+	case dueLastPoll:
+		s.dropLocked()
+		s.server.forget(s)
+	default:
+		if s.reason == 0 && s.heart.passed(list) {
+			s.beatLocked(kind)
+		}
+	}
+}

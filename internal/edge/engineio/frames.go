@@ -1,0 +1,299 @@
+package engineio
+
+import "encoding/binary"
+
+// frameHeader is the header of one frame a client sent, RFC 6455 section 5.2.
+type frameHeader struct {
+	size    int // of the header
+	payload int
+	opcode  byte
+	final   bool
+	legal   bool // as far as the bytes up to the length tell
+}
+
+const (
+	opContinuation = 0
+	opBinary       = 2
+	opClose        = 8
+	opPing         = 9
+	opPong         = 10
+)
+
+func (h *frameHeader) control() bool { return h.opcode >= 8 }
+
+// parseFrameHeader reads the header that b begins with. It returns false if b is too short. It
+// looks for what has to be known before the payload is there; the rest is gorilla's to find.
+func parseFrameHeader(b []byte) (h frameHeader, ok bool) {
+	if len(b) < 2 {
+		return h, false
+	}
+	h.opcode, h.final = b[0]&0x0f, b[0]&0x80 != 0
+	h.legal = b[0]&0x70 == 0 && b[1]&0x80 != 0 && (h.opcode <= opBinary || h.opcode >= opClose && h.opcode <= opPong)
+	length := int(b[1] & 0x7f)
+	if h.control() && (length > 125 || !h.final) {
+		h.legal = false
+	}
+	if !h.legal {
+		h.size = 2
+		return h, true
+	}
+	h.size, h.payload = 6, length
+	switch length {
+	case 126:
+		if h.size = 8; len(b) < h.size {
+			return h, false
+		}
+		h.payload = int(binary.BigEndian.Uint16(b[2:]))
+		h.legal = h.payload >= 126
+	case 127:
+		if h.size = 14; len(b) < h.size {
+			return h, false
+		}
+		n := binary.BigEndian.Uint64(b[2:])
+		h.legal = n>>63 == 0 && n >= 1<<16 // the shortest form is required
+		h.payload = int(min(n, 1<<62))
+	}
+	return h, len(b) >= h.size
+}
+
+// assembly is what arrived of a message that is not complete, and what arrived behind it.
+type assembly struct {
+	// buf holds the complete frames of a message in parts, and from start on the frame that is
+	// arriving. It grows with what arrives, never with what is announced.
+	buf    []byte
+	start  int
+	need   int // size of the arriving frame; 0 until its header is complete
+	frames int // complete ones
+	sum    int // their payload
+
+	held []byte // not looked at yet, because of Socket.stop
+}
+
+// feed handles what arrived, between cork and settle, and with recvMu held. b is the caller's
+// again afterwards.
+func (c *conn) feed(b []byte) {
+	if c.holding() {
+		c.hold(b) // settle comes to it
+		return
+	}
+	for len(b) > 0 {
+		if c.sock.stop.Load()&^stopClosed != 0 && !c.probing {
+			c.hold(b)
+			return
+		}
+		var frame []byte
+		var h frameHeader
+		var ok bool
+		arriving := c.in != nil && len(c.in.buf) > c.in.start
+		if arriving {
+			frame, h, b, ok = c.resume(b)
+		} else {
+			frame, h, b, ok = c.take(b)
+		}
+		if !ok || !c.dispatch(h, frame, arriving) {
+			return
+		}
+	}
+}
+
+// take cuts one frame off b. If b ends within it, what there is of it is kept.
+func (c *conn) take(b []byte) (frame []byte, h frameHeader, rest []byte, ok bool) {
+	h, ok = parseFrameHeader(b)
+	if ok && !c.admit(h, b) {
+		return nil, h, nil, false
+	}
+	size := h.size + h.payload
+	if ok && len(b) >= size {
+		return b[:size], h, b[size:], true
+	}
+	a := c.assemble()
+	if ok {
+		a.need = size
+	}
+	a.append(b, size)
+	return nil, h, nil, false
+}
+
+// resume completes the frame that is arriving with the beginning of b.
+func (c *conn) resume(b []byte) (frame []byte, h frameHeader, rest []byte, ok bool) {
+	a := c.in
+	for a.need == 0 && len(b) > 0 {
+		a.buf = append(a.buf, b[0])
+		b = b[1:]
+		if h, ok = parseFrameHeader(a.buf[a.start:]); ok {
+			if !c.admit(h, a.buf[a.start:]) {
+				return nil, h, nil, false
+			}
+			a.need = h.size + h.payload
+		}
+	}
+	if a.need == 0 {
+		return nil, h, nil, false
+	}
+	missing := a.need - (len(a.buf) - a.start)
+	n := min(missing, len(b))
+	a.append(b[:n], a.need)
+	if n < missing {
+		return nil, h, nil, false
+	}
+	frame = a.buf[a.start:]
+	h, _ = parseFrameHeader(frame)
+	return frame, h, b[n:], true
+}
+
+// append adds a part of a frame of the given size, announced by the client.
+func (a *assembly) append(b []byte, size int) {
+	if want := len(a.buf) + len(b); want > cap(a.buf) {
+		// To make us hold memory a client has to send half of it.
+		grown := make([]byte, len(a.buf), max(want, min(2*want, a.start+size)))
+		copy(grown, a.buf)
+		a.buf = grown
+	}
+	a.buf = append(a.buf, b...)
+}
+
+// admit decides about a frame by its header alone, before anything is kept for it.
+func (c *conn) admit(h frameHeader, b []byte) bool {
+	config := &c.sock.server.config
+	sum, frames := 0, 0
+	if c.in != nil {
+		sum, frames = c.in.sum, c.in.frames
+	}
+	switch {
+	case !h.legal && h.size == 2:
+		c.read(b[:2], 0, nil) // gorilla knows what to say
+		return false
+	case !h.legal:
+		return c.fail("protocol", closeFrame(1002, "bad length"), TransportError)
+	case h.control():
+		if h.opcode == opClose && h.payload == 1 {
+			return c.fail("protocol", closeFrame(1002, "bad close payload"), TransportError)
+		}
+		return true
+	case frames > 0 && h.opcode != opContinuation:
+		return c.fail("protocol", closeFrame(1002, "data before FIN"), TransportError)
+	case frames == 0 && h.opcode == opContinuation:
+		return c.fail("protocol", closeFrame(1002, "continuation after FIN"), TransportError)
+	case sum+h.payload > config.MaxPayload:
+		return c.fail("too large", closeFrame(1009, ""), TransportError)
+	case frames >= config.MaxFragments:
+		return c.fail("fragments", closeFrame(1008, "too many fragments"), TransportError)
+	}
+	return true
+}
+
+// dispatch handles one complete frame, which lies at the end of c.in.buf if arriving. It reports
+// whether the connection may go on.
+func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
+	a := c.in
+	switch {
+	case h.control():
+		if arriving {
+			a.buf, a.need = a.buf[:a.start], 0
+		}
+		ok := c.control(frame, h)
+		if arriving {
+			c.release()
+		}
+		return ok
+	case h.final && (a == nil || a.frames == 0):
+		if arriving {
+			a.buf, a.need = nil, 0
+			c.release()
+		}
+		return c.read(frame, h.payload, nil)
+	}
+	a = c.assemble()
+	if !arriving {
+		a.append(frame, len(frame))
+	}
+	a.start, a.need = len(a.buf), 0
+	a.frames++
+	a.sum += h.payload
+	if !h.final {
+		return true
+	}
+	message, size := a.buf, a.sum
+	a.buf, a.start, a.frames, a.sum = nil, 0, 0, 0
+	c.release()
+	return c.read(message, size, nil)
+}
+
+// control handles one control frame.
+func (c *conn) control(frame []byte, h frameHeader) bool {
+	if h.opcode != opClose {
+		s := c.sock
+		s.mu.Lock()
+		ok := s.strikes.take(s.server.now())
+		s.mu.Unlock()
+		if !ok {
+			return c.fail("control flood", closeFrame(1008, "too many control frames"), TransportError)
+		}
+	}
+	return c.read(frame, 0, terminator)
+}
+
+// hold keeps what cannot be looked at now.
+func (c *conn) hold(b []byte) {
+	a := c.in
+	if a == nil {
+		a = new(assembly)
+		c.in = a
+	}
+	a.held = append(a.held, b...)
+}
+
+// refeed handles what was held.
+func (c *conn) refeed() {
+	held := c.in.held
+	c.in.held = nil
+	c.release()
+	c.feed(held)
+}
+
+func (c *conn) holding() bool { return c.in != nil && len(c.in.held) > 0 }
+
+// assemble returns c.in, for a message that begins now or has begun.
+func (c *conn) assemble() *assembly {
+	if c.in == nil {
+		c.in = new(assembly)
+	}
+	c.sock.mu.Lock()
+	if c.assembling == nil {
+		c.assembling = new(deadline)
+		c.sock.server.deadlines[dueAssembly].add(c.assembling, c)
+	}
+	c.sock.mu.Unlock()
+	return c.in
+}
+
+// release lets go of what the assembly of a message needed, once no message is under way.
+func (c *conn) release() {
+	a := c.in
+	if a == nil || len(a.buf) > 0 || a.frames > 0 {
+		return
+	}
+	c.sock.mu.Lock()
+	if c.assembling != nil {
+		c.assembling.remove()
+		c.assembling = nil
+	}
+	c.sock.mu.Unlock()
+	if a.held == nil {
+		c.in = nil
+	}
+}
+
+// fail ends the connection with a close frame. It returns false.
+func (c *conn) fail(reason string, frame []byte, r Reason) bool {
+	c.sock.server.refused("websocket", reason)
+	c.sock.mu.Lock()
+	c.failLocked(frame, r)
+	c.sock.mu.Unlock()
+	return false
+}
+
+func closeFrame(code uint16, text string) []byte {
+	b := append(make([]byte, 0, 4+len(text)), finClose, byte(2+len(text)))
+	return append(binary.BigEndian.AppendUint16(b, code), text...)
+}

@@ -1,0 +1,416 @@
+package engineio
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// floor is the floor above: it records what it is told, and echoes.
+type floor struct {
+	mute bool
+	open func(*Socket)
+	hear func(s *Socket, binary bool, data []byte) // instead of the echo
+
+	mu       sync.Mutex
+	sockets  []*Socket
+	messages []string
+	reasons  []Reason
+	inside   map[*Socket]bool
+	faults   []string
+}
+
+func (f *floor) enter(s *Socket) func() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.inside == nil {
+		f.inside = map[*Socket]bool{}
+	}
+	if f.inside[s] {
+		f.faults = append(f.faults, "calls overlap")
+	}
+	f.inside[s] = true
+	return func() {
+		f.mu.Lock()
+		f.inside[s] = false
+		f.mu.Unlock()
+	}
+}
+
+func (f *floor) Open(s *Socket) {
+	defer f.enter(s)()
+	f.mu.Lock()
+	f.sockets = append(f.sockets, s)
+	f.mu.Unlock()
+	s.Peer = "open"
+	if f.open != nil {
+		f.open(s)
+	}
+}
+
+func (f *floor) Message(s *Socket, binary bool, data []byte) {
+	defer f.enter(s)()
+	f.mu.Lock()
+	if s.Peer != "open" {
+		f.faults = append(f.faults, fmt.Sprintf("message while %v", s.Peer))
+	}
+	f.messages = append(f.messages, string(data))
+	f.mu.Unlock()
+	switch {
+	case f.hear != nil:
+		f.hear(s, binary, data)
+	case f.mute:
+	case binary:
+		s.Queue(rawBinary(data), false)
+	default:
+		s.Queue(NewMessage(data, nil), false)
+	}
+	if !f.mute {
+		s.Flush()
+	}
+}
+
+func (f *floor) Closed(s *Socket, r Reason) {
+	defer f.enter(s)()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.Peer != "open" {
+		f.faults = append(f.faults, fmt.Sprintf("closed while %v", s.Peer))
+	}
+	s.Peer = "closed"
+	f.reasons = append(f.reasons, r)
+}
+
+// rawBinary is a binary packet without the text packet that Socket.IO puts before it.
+func rawBinary(data []byte) *Message {
+	m := &Message{frames: append(appendFrameHeader(nil, finBinary, len(data)), data...)}
+	m.text = append([]byte{'b'}, []byte(b64(data))...)
+	return m
+}
+
+func (f *floor) reasonsSoFar() []Reason {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Reason(nil), f.reasons...)
+}
+
+func (f *floor) heard() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.messages...)
+}
+
+func (f *floor) last() *Socket {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.sockets) == 0 {
+		return nil
+	}
+	return f.sockets[len(f.sockets)-1]
+}
+
+// eventually polls a condition that real sockets make true some time.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (f *floor) wantClosed(t testing.TB, want Reason) {
+	t.Helper()
+	eventually(t, "closed", func() bool { return len(f.reasonsSoFar()) > 0 })
+	if got := f.reasonsSoFar(); len(got) != 1 || got[0] != want {
+		t.Errorf("closed with %v, want [%v]", got, want)
+	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// edge is a Server behind real sockets.
+type edge struct {
+	t      testing.TB
+	server *Server
+	floor  *floor
+	http   *httptest.Server
+}
+
+func newEdge(t testing.TB, cfg Config, f *floor) *edge {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{t: t, floor: f, server: NewServer(cfg, f, quiet)}
+	e.http = httptest.NewServer(e.server)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := e.server.Close(ctx); err != nil {
+			t.Errorf("server does not close: %v", err)
+		}
+		e.http.Close()
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.faults) > 0 {
+			t.Errorf("handler contract: %v", f.faults)
+		}
+		if len(f.reasons) != len(f.sockets) {
+			t.Errorf("%d sockets opened, %d closed", len(f.sockets), len(f.reasons))
+		}
+	})
+	return e
+}
+
+func (e *edge) addr() string { return e.http.Listener.Addr().String() }
+
+// do sends a request and returns the response with its body read.
+func (e *edge) do(method, query, body string, header ...string) (*http.Response, string) {
+	e.t.Helper()
+	return e.request(method, "/socket.io/?"+query, body, header...)
+}
+
+func (e *edge) request(method, target, body string, header ...string) (*http.Response, string) {
+	e.t.Helper()
+	req, err := http.NewRequest(method, e.http.URL+target, strings.NewReader(body))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return nil, err.Error()
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		e.t.Errorf("%s %s: body: %v", method, target, err)
+	}
+	return resp, string(b)
+}
+
+// want sends a request and compares status and body.
+func (e *edge) want(status int, body, method, query, send string) {
+	e.t.Helper()
+	resp, got := e.do(method, query, send)
+	if resp == nil {
+		e.t.Fatalf("%s %s: %s", method, query, got)
+	}
+	if resp.StatusCode != status || got != body {
+		e.t.Errorf("%s %s = %d %q, want %d %q", method, query, resp.StatusCode, got, status, body)
+	}
+}
+
+type opened struct {
+	SID          string
+	Upgrades     []string
+	PingInterval int
+	PingTimeout  int
+	MaxPayload   int
+}
+
+func parseOpen(t testing.TB, packet string) opened {
+	t.Helper()
+	var o opened
+	if !strings.HasPrefix(packet, "0{") || json.Unmarshal([]byte(packet[1:]), &o) != nil {
+		t.Fatalf("not an open packet: %q", packet)
+	}
+	return o
+}
+
+// poll opens a polling session and returns its sid, with the query every request repeats.
+func (e *edge) poll() (sid, query string) {
+	e.t.Helper()
+	_, body := e.do("GET", "EIO=4&transport=polling", "")
+	sid = parseOpen(e.t, body).SID
+	return sid, "EIO=4&transport=polling&sid=" + sid
+}
+
+// client is a WebSocket client that can do what no library would.
+type client struct {
+	t    testing.TB
+	conn net.Conn
+	in   *bufio.Reader
+	text string // of the 101 response
+}
+
+const upgradeRequest = "GET /socket.io/?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
+
+// dial opens a WebSocket without reading its first frame; ahead goes out with the request.
+func (e *edge) dial(query string, ahead []byte, lines ...string) *client {
+	e.t.Helper()
+	nc, err := net.Dial("tcp", e.addr())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return newClient(e.t, nc, query, e.addr(), ahead, lines...)
+}
+
+func newClient(t testing.TB, nc net.Conn, query, host string, ahead []byte, lines ...string) *client {
+	t.Helper()
+	c := &client{t: t, conn: nc, in: bufio.NewReader(nc)}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(10 * time.Minute))
+	extra := ""
+	for _, l := range lines {
+		extra += l + "\r\n"
+	}
+	c.send(append([]byte(fmt.Sprintf(upgradeRequest, query, host, extra)), ahead...))
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			t.Fatalf("reading the response: %v after %q", err, c.text)
+		}
+		c.text += line
+		if line == "\r\n" {
+			return c
+		}
+	}
+}
+
+// ws opens a session on a WebSocket.
+func (e *edge) ws() (*client, opened) {
+	e.t.Helper()
+	c := e.dial("EIO=4&transport=websocket", nil)
+	return c, parseOpen(e.t, c.read())
+}
+
+func (c *client) send(b []byte) {
+	c.t.Helper()
+	if _, err := c.conn.Write(b); err != nil {
+		c.t.Logf("send: %v", err)
+	}
+}
+
+func (c *client) say(packets ...string) {
+	c.t.Helper()
+	var b []byte
+	for _, p := range packets {
+		b = append(b, frame(0x81, []byte(p))...)
+	}
+	c.send(b)
+}
+
+// frame is one masked frame.
+func frame(first byte, payload []byte) []byte {
+	b := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, 0x80|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	key := [4]byte{1, 2, 3, 4}
+	b = append(b, key[:]...)
+	for i, x := range payload {
+		b = append(b, x^key[i&3])
+	}
+	return b
+}
+
+// next reads one frame.
+func (c *client) next() (first byte, payload []byte, err error) {
+	var h [2]byte
+	if _, err := io.ReadFull(c.in, h[:]); err != nil {
+		return 0, nil, err
+	}
+	n := int(h[1])
+	switch n {
+	case 126:
+		var l [2]byte
+		io.ReadFull(c.in, l[:])
+		n = int(binary.BigEndian.Uint16(l[:]))
+	case 127:
+		var l [8]byte
+		io.ReadFull(c.in, l[:])
+		n = int(binary.BigEndian.Uint64(l[:]))
+	}
+	payload = make([]byte, n)
+	_, err = io.ReadFull(c.in, payload)
+	return h[0], payload, err
+}
+
+// read reads one text or binary frame.
+func (c *client) read() string {
+	c.t.Helper()
+	first, payload, err := c.next()
+	if err != nil {
+		c.t.Fatalf("read: %v", err)
+	}
+	if first != 0x81 && first != 0x82 {
+		c.t.Fatalf("read a frame %#x %q, want a message", first, payload)
+	}
+	return string(payload)
+}
+
+func (c *client) want(packets ...string) {
+	c.t.Helper()
+	for _, p := range packets {
+		if got := c.read(); got != p {
+			c.t.Fatalf("read %.60q, want %.60q", got, p)
+		}
+	}
+}
+
+// wantClose expects a close frame with the code, 1005 for none, then the end. It closes too.
+func (c *client) wantClose(code int) {
+	c.t.Helper()
+	for {
+		first, payload, err := c.next()
+		if err != nil {
+			c.t.Fatalf("no close frame: %v", err)
+		}
+		if first != 0x88 {
+			c.t.Logf("before the close frame: %#x %.40q", first, payload)
+			continue
+		}
+		got := 1005
+		if len(payload) >= 2 {
+			got = int(binary.BigEndian.Uint16(payload))
+		}
+		if got != code {
+			c.t.Errorf("close code %d %q, want %d", got, payload[2:], code)
+		}
+		break
+	}
+	c.send(frame(0x88, nil))
+	rest, err := io.ReadAll(c.in)
+	if len(rest) > 0 {
+		c.t.Errorf("after the close frame: %q", rest)
+	}
+	if err != nil && !strings.Contains(err.Error(), "reset") {
+		c.t.Errorf("after the close frame: %v", err)
+	}
+}
+
+func b64(b []byte) string {
+	var buf bytes.Buffer
+	m := Message{attachments: [][]byte{b}}
+	buf.Write(m.appendPayload(nil))
+	_, s, _ := strings.Cut(buf.String(), "\x1eb")
+	return s
+}

@@ -1,0 +1,69 @@
+package engineio
+
+import "sync"
+
+// queue holds what waits for one client. A Socket has one only while something waits.
+type queue struct {
+	messages []*Message
+	first    int // messages before it are gone
+	offset   int // bytes of the first message that are gone already
+	bytes    int
+	packets  int
+}
+
+// keptMessages bounds the backing array that is kept with a queue for reuse.
+const keptMessages = 256
+
+var queues = sync.Pool{New: func() any { return &queue{messages: make([]*Message, 0, 16)} }}
+
+func (q *queue) add(m *Message) {
+	q.messages = append(q.messages, m)
+	q.bytes += len(m.frames)
+	q.packets += m.packets()
+}
+
+func (q *queue) empty() bool { return q.first == len(q.messages) }
+
+// pending are the messages that are not gone.
+func (q *queue) pending() []*Message { return q.messages[q.first:] }
+
+// pop removes the first message.
+func (q *queue) pop() {
+	m := q.messages[q.first]
+	q.messages[q.first] = nil
+	q.first++
+	q.offset = 0
+	q.bytes -= len(m.frames)
+	q.packets -= m.packets()
+	// A queue that never runs empty must not grow at its front for ever.
+	if q.first >= 64 && q.first*2 >= len(q.messages) {
+		n := copy(q.messages, q.messages[q.first:])
+		clear(q.messages[n:])
+		q.messages, q.first = q.messages[:n], 0
+	}
+}
+
+// cut removes every message of which nothing was sent.
+func (q *queue) cut() {
+	keep := q.first
+	if q.offset > 0 {
+		keep++
+	}
+	for _, m := range q.messages[keep:] {
+		q.bytes -= len(m.frames)
+		q.packets -= m.packets()
+	}
+	clear(q.messages[keep:])
+	q.messages = q.messages[:keep]
+}
+
+// recycle gives the queue back. Nobody may use it afterwards.
+func (q *queue) recycle() {
+	clear(q.messages)
+	kept := q.messages[:0]
+	if cap(kept) > keptMessages {
+		kept = nil
+	}
+	*q = queue{messages: kept}
+	queues.Put(q)
+}

@@ -1,0 +1,182 @@
+package engineio
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
+)
+
+// maxProtocols bounds the sub-protocols a client may offer, in bytes.
+const maxProtocols = 2048
+
+// openWebSocket opens a session on a WebSocket.
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	switching, nc, ahead, ok := s.switchProtocols(w, r)
+	if !ok {
+		return
+	}
+	sock := s.newSocket(r, WebSocket)
+	if sock == nil {
+		nc.Close()
+		return
+	}
+	sock.recvMu.Lock()
+	defer sock.recvMu.Unlock()
+	c := s.newConn(sock, nc, switching)
+	s.tasks.Add(1) // c; the Socket is counted, so that Close has not given up waiting
+	sock.mu.Lock()
+	sock.conn = c
+	c.busy = true
+	sock.mu.Unlock()
+	sock.greet(nil)
+	c.begin(ahead)
+}
+
+// upgradeWebSocket lets a WebSocket try to take a polling session over.
+func (s *Server) upgradeWebSocket(w http.ResponseWriter, r *http.Request, sock *Socket) {
+	switching, nc, ahead, ok := s.switchProtocols(w, r)
+	if !ok {
+		return
+	}
+	sock.recvMu.Lock()
+	defer sock.recvMu.Unlock()
+	sock.mu.Lock()
+	if sock.reason != 0 {
+		sock.mu.Unlock()
+		nc.Close()
+		return
+	}
+	s.tasks.Add(1)
+	sock.mu.Unlock()
+	c := s.newConn(sock, nc, switching)
+	c.probing = true
+	sock.mu.Lock()
+	c.enterLocked()
+	switch p := sock.polls; {
+	case sock.reason != 0:
+		c.closeLocked(emptyClose)
+	case sock.conn != nil || p == nil || p.probe != nil || s.upgrades == nil:
+		s.refused("websocket", "second upgrade")
+		c.closeLocked(emptyClose)
+	default:
+		p.probe, p.probes = c, 0
+		c.limitLocked(dueUpgrade)
+	}
+	sock.mu.Unlock()
+	c.begin(ahead)
+}
+
+// begin writes what a new connection begins with, handles what the client sent without waiting
+// for it, and starts reading.
+func (c *conn) begin(ahead []byte) {
+	if len(ahead) > 0 {
+		c.feed(ahead)
+	}
+	c.settle(0)
+	c.sock.mu.Lock()
+	if !c.dead {
+		c.pipe.startLocked()
+	}
+	c.sock.mu.Unlock()
+}
+
+func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) *conn {
+	c := &conn{sock: sock, ctl: first}
+	p, err := s.poller.adopt(c, nc)
+	if err != nil {
+		s.log.Warn("poller refuses a connection", "error", err)
+	}
+	if p == nil {
+		p = newNetPipe(c, nc)
+	}
+	c.pipe = p
+	return c
+}
+
+// switchProtocols performs the WebSocket handshake as far as the answer, which it returns instead
+// of sending it, so that the first packets leave in the same write. ahead is what the client has
+// sent without waiting for the answer.
+func (s *Server) switchProtocols(w http.ResponseWriter, r *http.Request) (answer []byte, nc net.Conn, ahead []byte, ok bool) {
+	header := http.Header{}
+	s.addHeaders(header)
+	size := 0
+	for _, offer := range r.Header["Sec-Websocket-Protocol"] {
+		size += len(offer)
+	}
+	fail := func(reason string) {
+		s.refused("websocket", "handshake")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		s.writeRefusal(w, true, http.StatusBadRequest, refusal{message: reason})
+	}
+	if size > maxProtocols {
+		fail("Sec-WebSocket-Protocol header too long")
+		return
+	}
+	if len(r.Header["Sec-Websocket-Key"]) != 1 {
+		fail("Missing or invalid Sec-WebSocket-Key header")
+		return
+	}
+	if size > 0 {
+		first, _, _ := strings.Cut(r.Header.Get("Sec-Websocket-Protocol"), ",")
+		if first = strings.TrimSpace(first); first != "" {
+			header.Set("Sec-Websocket-Protocol", first)
+		}
+	}
+	var m memory
+	u := websocket.Upgrader{
+		ReadBufferSize:  128, // the connection is not used, only its answer
+		WriteBufferPool: noBuffers{},
+		CheckOrigin:     anyOrigin,
+		Error:           func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) { fail(reason.Error()) },
+	}
+	if _, err := u.Upgrade(&memoryResponse{w, &m}, r, header); err != nil {
+		return
+	}
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		s.log.Error("take a connection over", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		ahead = make([]byte, n)
+		rw.Reader.Read(ahead)
+	}
+	nc.SetDeadline(time.Time{})
+	return m.out, nc, ahead, true
+}
+
+// noBuffers keeps gorilla from allocating a write buffer for a connection that never writes.
+type noBuffers struct{}
+
+func (noBuffers) Get() any { return nil }
+func (noBuffers) Put(any)  {}
+
+// message handles one WebSocket message and reports whether the connection may go on.
+func (c *conn) message(binary bool, data []byte) bool {
+	s := c.sock
+	if c.probing {
+		return c.probe(binary, data)
+	}
+	if s.stop.Load()&stopClosed != 0 {
+		return true // it has nowhere to go, but the close frame may be behind it
+	}
+	p := eio.Packet{Type: eio.Message, Binary: true, Data: data}
+	if !binary {
+		var err error
+		if p, err = eio.ParseText(data); err != nil {
+			s.server.refused("packet", "parse")
+			s.Close(ParseError)
+			return true
+		}
+	}
+	if r := s.receive(p); r != 0 {
+		s.Close(r)
+	}
+	return true
+}
