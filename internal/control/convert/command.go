@@ -120,6 +120,7 @@ var errorCodes = map[string]codes.Code{
 	socketio.EventInvalid:     codes.InvalidArgument,
 	socketio.LimitExceeded:    codes.ResourceExhausted,
 	socketio.RevisionMismatch: codes.FailedPrecondition,
+	socketio.StoreFull:        codes.ResourceExhausted,
 	socketio.DeliverySettled:  codes.FailedPrecondition,
 }
 

@@ -86,7 +86,7 @@ func (g *group) resettleLocked() {
 	}
 }
 
-// become changes the places. The caller holds change and mu; mu is released.
+// becomeLocked changes the places and tells the members. change is held; mu is released.
 func (g *group) becomeLocked(places set) {
 	old := g.places
 	g.places = places

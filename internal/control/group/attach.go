@@ -127,8 +127,10 @@ func (m *Member) Snapshot(size int, f func([]socketio.Session) error) error {
 		g.unlock()
 		for len(own) >= size || len(own) > 0 && len(sids) == 0 {
 			n := min(len(own), size)
-			if err := f(g.copies(p, own[:n])); err != nil {
-				return err
+			if copies := g.copies(p, own[:n]); len(copies) > 0 {
+				if err := f(copies); err != nil {
+					return err
+				}
 			}
 			own = append(own[:0], own[n:]...)
 		}
@@ -170,9 +172,9 @@ func (m *Member) Detach() {
 // the member may have died of it; those behind it were only waiting for their turn.
 func (m *Member) endLocked(err error) {
 	m.err = err
-	m.each(1, m.lastID, func(e *entry) {
+	m.eachLocked(1, m.lastID, func(e *entry) {
 		m.g.failLocked(e.line.entries.head, 0, false, err.Error())
 	})
 	m.place.member = nil
-	m.wake()
+	m.wakeLocked()
 }

@@ -133,7 +133,7 @@ func (g *group) enqueue(ev *socketio.Event, sid string, offset uint64, wanted bo
 func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, size int) {
 	e := g.spares.entry()
 	e.ev, e.line, e.offset, e.prevSeq = ev, ln, offset, prev
-	e.size, e.kind, e.at = size, ev.Kind, ev.At
+	e.size, e.kind, e.at, e.held = size, ev.Kind, ev.At, ev.Held
 	ln.entries.push(e)
 	g.log.push(e)
 	g.events++
@@ -188,7 +188,7 @@ func (g *group) newLineLocked(sid string, s *socketio.Socket) *line {
 
 // scheduleLocked gives a line its turn if it has something that may be delivered now.
 func (g *group) scheduleLocked(ln *line) {
-	if ln.isReady || ln.next == nil || ln.owner == nil || ln.owner != ln.home || ln.heapPos >= 0 {
+	if ln.isReady || ln.next == nil || ln.next.held || ln.owner == nil || ln.owner != ln.home || ln.heapPos >= 0 {
 		return
 	}
 	m := ln.owner.member
@@ -197,7 +197,7 @@ func (g *group) scheduleLocked(ln *line) {
 	}
 	ln.owner.ready.push(ln)
 	if m != nil {
-		m.wake()
+		m.wakeIfReadyLocked()
 	}
 }
 
@@ -245,7 +245,7 @@ func (g *group) landLocked(e *entry) {
 	g.due.remove(e)
 	ln.outstanding--
 	e.id = 0
-	m.wakeIfReady()
+	m.wakeIfReadyLocked()
 }
 
 // changedLocked does what is left to do after entries of a line were removed or went back.

@@ -34,6 +34,9 @@ type Groups struct {
 	start    time.Time
 	unpause  func(*socketio.Socket)
 
+	// Tap is told of every event that some group gets, while it is set. It is called with locks
+	// held: it must not block and not call back.
+	Tap atomic.Pointer[func(offset uint64, ev *socketio.Event)]
 	// Settled is told of the end of every delivery that is not taken by Member.Take, while it
 	// is set. It must not block.
 	Settled atomic.Pointer[func(Settled)]
@@ -97,27 +100,50 @@ func (gs *Groups) now() instant { return time.Since(gs.start) + 1 }
 // may happen at any time, also before Deliver's caller has stopped to read.
 func (gs *Groups) Deliver(ev *socketio.Event) bool {
 	sid, namespace := sidOf(ev.Socket), namespaceOf(ev.Socket)
-	r := gs.routing.Load()
+	groups := gs.routing.Load().groups
+	for i := range groups {
+		if groups[i].concerns(namespace, ev) {
+			return gs.deliver(ev, sid, namespace, groups[i:])
+		}
+	}
+	return true
+}
+
+// deliver queues for the first of groups, which the event concerns, and the others.
+func (gs *Groups) deliver(ev *socketio.Event, sid, namespace string, groups []routed) bool {
+	gs.order.Lock()
+	defer gs.order.Unlock()
+	gs.offset++
 	ok := true
-	var offset uint64
-	for i := range r.groups {
-		g := &r.groups[i]
+	for i := range groups {
+		g := &groups[i]
 		wanted := g.match(namespace, ev)
-		if !wanted && !(g.partial && ev.Kind == socketio.Closed) {
+		if !wanted && !g.concerns(namespace, ev) {
 			continue
 		}
-		if offset == 0 {
-			gs.order.Lock()
-			defer gs.order.Unlock()
-			gs.offset++
-			offset = gs.offset
-		}
-		ok = g.enqueue(ev, sid, offset, wanted) && ok
-		if wanted && ev.Kind == socketio.ConnectRequested {
+		ok = g.enqueue(ev, sid, gs.offset, wanted) && ok
+		if ev.Kind == socketio.ConnectRequested {
 			break // exactly one group decides
 		}
 	}
 	return ok
+}
+
+// Release lets the groups deliver an event that was delivered here with Held.
+func (gs *Groups) Release(ev *socketio.Event) {
+	sid := sidOf(ev.Socket)
+	for _, g := range gs.byName() {
+		g.mu.Lock()
+		if ln := g.lines[sid]; ln != nil {
+			for e := ln.entries.head; e != nil; e = e.links[inLine].next {
+				if e.ev == ev && e.held {
+					e.held = false
+					g.scheduleLocked(ln)
+				}
+			}
+		}
+		g.unlock()
+	}
 }
 
 // Admission says whether clients can join a namespace and who decides.

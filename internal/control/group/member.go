@@ -92,8 +92,8 @@ func (m *Member) Next(ctx context.Context, b *Batch) error {
 	}
 }
 
-// wake makes a waiting Next look again.
-func (m *Member) wake() {
+// wakeLocked makes a waiting Next look again.
+func (m *Member) wakeLocked() {
 	if !m.waiting {
 		return
 	}
@@ -104,10 +104,15 @@ func (m *Member) wake() {
 	}
 }
 
-func (m *Member) wakeIfReady() {
-	if m.waiting && m.place.ready.head != nil {
-		m.wake()
+func (m *Member) wakeIfReadyLocked() {
+	if m.waiting && m.place.ready.head != nil && m.openLocked() {
+		m.wakeLocked()
 	}
+}
+
+// openLocked says whether the window has room.
+func (m *Member) openLocked() bool {
+	return !m.flow.Paused && m.events < m.flow.Events && m.bytes < m.flow.Bytes
 }
 
 // noticesLocked takes some of what the member has to be told.
@@ -139,7 +144,7 @@ func (m *Member) noticesLocked(lost []string) (_, gained []string) {
 // fillLocked delivers: one entry of each line in turn, within the window.
 func (m *Member) fillLocked(b *Batch) {
 	g, ready := m.g, &m.place.ready
-	if m.flow.Paused || ready.head == nil {
+	if ready.head == nil || !m.openLocked() {
 		return
 	}
 	due := g.all.now() + g.spec.AckDeadline
@@ -175,8 +180,8 @@ func (m *Member) fillLocked(b *Batch) {
 	}
 }
 
-// each calls f for the outstanding deliveries first to last in order. f may settle any.
-func (m *Member) each(first, last uint64, f func(*entry)) (n uint64) {
+// eachLocked calls f for the outstanding deliveries first to last in order. f may settle any.
+func (m *Member) eachLocked(first, last uint64, f func(*entry)) (n uint64) {
 	last = min(last, m.lastID)
 	page := func(i uint64) {
 		for id := max(first, i*pageSize); id <= min(last, i*pageSize+pageSize-1); id++ {
@@ -206,7 +211,7 @@ func (m *Member) Done(first, last uint64) {
 	g := m.g
 	g.mu.Lock()
 	defer g.unlock()
-	m.countLocked(first, last, m.each(first, last, func(e *entry) {
+	m.countLocked(first, last, m.eachLocked(first, last, func(e *entry) {
 		m.confirmLocked(e)
 		g.settledLocked(e, false)
 		if e.kind == socketio.ConnectRequested {
@@ -264,7 +269,7 @@ func (m *Member) Extend(first, last uint64) {
 	g.mu.Lock()
 	defer g.unlock()
 	due := g.all.now() + g.spec.AckDeadline
-	m.countLocked(first, last, m.each(first, last, func(e *entry) {
+	m.countLocked(first, last, m.eachLocked(first, last, func(e *entry) {
 		m.confirmLocked(e)
 		g.due.remove(e)
 		e.due = due
@@ -281,8 +286,8 @@ func (m *Member) SetFlow(f Flow) error {
 	g.mu.Lock()
 	defer g.unlock()
 	m.flow = f.over(g.all.cfg.Window)
-	m.each(1, m.lastID, func(e *entry) { g.scheduleLocked(e.line) })
-	m.wakeIfReady()
+	m.eachLocked(1, m.lastID, func(e *entry) { g.scheduleLocked(e.line) })
+	m.wakeIfReadyLocked()
 	return nil
 }
 

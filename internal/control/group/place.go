@@ -1,8 +1,9 @@
 package group
 
 // place is the seat of one member id in a group. It stays for the grace when the member's
-// stream is lost. All fields but the first group are guarded by group.mu.
+// stream is lost. group.mu guards the fields and is held in all methods.
 type place struct {
+	// Static after construction.
 	id  string
 	key uint64
 
@@ -52,7 +53,7 @@ func (p *place) forgetNotices() {
 
 func (p *place) wake() {
 	if p.member != nil {
-		p.member.wake()
+		p.member.wakeLocked()
 	}
 }
 

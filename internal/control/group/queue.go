@@ -24,6 +24,9 @@ type entry struct {
 	attempts uint32
 	at       time.Time
 
+	// held is set until Groups.Release: neither the entry nor those behind it are delivered.
+	held bool
+
 	// id is the delivery on the stream of the line's owner, 0 while the entry waits.
 	id uint64
 	// due is when the delivery fails if it is not settled; of a ConnectRequested that waits:

@@ -163,6 +163,11 @@ func (s *Server) checkEmit(e *Emit) error {
 	if len(e.Event) > s.cfg.Limits.Name || !utf8.ValidString(e.Event) {
 		return &Error{EventInvalid, fmt.Sprintf("event %.32q…: at most %d bytes of UTF-8 are allowed", e.Event, s.cfg.Limits.Name)}
 	}
+	if s.store != nil && !e.Volatile {
+		if err := s.store.Refuses(); err != nil {
+			return &Error{StoreFull, fmt.Sprintf("emit %q: it cannot be kept: %v", e.Event, err)}
+		}
+	}
 	return s.checkArgs(&e.Args, e.Attachments)
 }
 

@@ -127,6 +127,14 @@ func (r *request) timeout() {
 	}
 }
 
+// Abandon is told of a ConnectRequested that no group will decide. The client's transport is
+// closed, so that it tries again.
+func (s *Server) Abandon(ev *Event) {
+	if ev.request != nil {
+		ev.request.timeout()
+	}
+}
+
 // Accept lets the client of a ConnectRequested in. The error is an *Error: the client has gone
 // or the decision came late.
 func (s *Server) Accept(ev *Event, a *Accept, f *Flush) error {

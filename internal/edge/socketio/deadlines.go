@@ -35,16 +35,21 @@ func newDeadlines[T any](after time.Duration, fire func(T)) deadlines[T] {
 // add schedules value and returns when it is due.
 func (q *queueOf[T]) add(value T) time.Time {
 	at := time.Now().Add(q.after)
+	q.addAt(at, value)
+	return at
+}
+
+// addAt schedules value for a time that is not before any that waits.
+func (q *queueOf[T]) addAt(at time.Time, value T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return at
+		return
 	}
 	q.waiting = append(q.waiting, deadline[T]{at, value})
 	if len(q.waiting) == 1 {
 		q.armLocked()
 	}
-	return at
 }
 
 func (q *queueOf[T]) armLocked() {

@@ -50,7 +50,7 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 		return sio.AppendEvent(b, n.Name, w.number(), asks, e.Event, e.Args, offset, len(e.Attachments))
 	}, e.Attachments)
 	if kept {
-		n.log.append(packet{target: &e.Target, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL}, n.srv.cfg)
+		n.keepLocked(e, packet{offset: head, target: &e.Target, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL})
 	}
 	for _, s := range picked {
 		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
@@ -71,4 +71,16 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 	}
 	w.begin(n, e)
 	return r
+}
+
+// keepLocked puts a packet into the log, and on disk if there is one.
+func (n *Namespace) keepLocked(e *Emit, p packet) {
+	first := n.log.first()
+	n.log.append(p, &n.srv.cfg)
+	if store := n.srv.store; store != nil {
+		store.SavePacket(n.Name, p.offset, appendPacket(nil, e, p.at))
+		if now := n.log.first(); now != first {
+			store.TrimPackets(n.Name, now)
+		}
+	}
 }

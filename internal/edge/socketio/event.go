@@ -38,6 +38,9 @@ type Event struct {
 
 	// Of every other kind.
 	Life *Life
+	// Held is set for an event that no group may see before Backend.Release: what it tells is
+	// not on disk yet. Those after it of the same Socket wait behind it.
+	Held bool
 
 	request *request // of a ConnectRequested: who waits for the decision
 }
@@ -75,6 +78,8 @@ type Backend interface {
 	// It returns false if some group has no room: the event is queued all the same, and the
 	// caller stops reading from the client until Socket.Unpause.
 	Deliver(*Event) bool
+	// Release lets go of an event that was delivered with Held.
+	Release(*Event)
 	// Admission says whether clients can join a namespace and who decides. It is cheap.
 	Admission(namespace string) Admission
 }

@@ -46,7 +46,6 @@ func (n *Namespace) addLocked(s *Socket) {
 	n.all = append(n.all, s)
 	n.sids[s.SID] = s
 	if n.recovery {
-		s.pid = newID()
 		n.pids[s.pid] = s
 	}
 	if s.userID != "" {
@@ -195,5 +194,6 @@ func (n *Namespace) update(u *Update) (Receipt, error) {
 	}
 	s.attrs = attrs
 	s.revision++
+	n.saveLocked(s)
 	return Receipt{Matched: 1, Written: 1}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 )
 
 // Get returns the state of one session. The error is an *Error.
@@ -88,15 +90,27 @@ func (s *Server) Rooms(namespace, prefix, after string, limit int) ([]Room, erro
 	return list, nil
 }
 
-// EachSession calls f with a copy of every session, without a lock held.
-func (s *Server) EachSession(f func(Session)) {
+// EachSID calls f for every session, without a lock held.
+func (s *Server) EachSID(f func(sid, namespace string)) {
 	for _, n := range s.namespaces() {
 		for _, k := range n.pick(&Target{Everyone: true}) {
-			if now, ok := k.session(); ok {
-				f(now)
-			}
+			f(k.SID, n.Name)
 		}
 	}
+}
+
+// Session returns a copy of the session with this sid in whatever namespace. It waits for an
+// event of the session that is just being delivered.
+func (s *Server) Session(sid string) (Session, bool) {
+	for _, n := range s.namespaces() {
+		n.mu.Lock()
+		k := n.sids[sid]
+		n.mu.Unlock()
+		if k != nil {
+			return k.session()
+		}
+	}
+	return Session{}, false
 }
 
 // Totals counts all sessions: those whose client is there, those whose is away.
@@ -112,14 +126,17 @@ func (s *Server) Totals() (open, away int) {
 func (s *Socket) session() (Session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != Open && s.state != Away {
+	if s.state == Ended {
 		return Session{}, false
 	}
+	var conn *engineio.Socket
 	connection := ""
 	if s.client != nil {
-		connection = s.client.id()
+		conn, connection = s.client.conn, s.client.id()
 	}
 	s.Nsp.mu.Lock()
 	defer s.Nsp.mu.Unlock()
-	return s.sessionLocked(connection), true
+	k := s.sessionLocked(conn)
+	k.Connection = connection
+	return k, true
 }

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -11,14 +12,22 @@ import (
 
 // packetLog is what was emitted in one namespace and may have to be sent again. A broadcast is
 // in it once, whoever gets it. The namespace's mu guards it.
+//
+// A packet is kept for the recovery window and one heartbeat: who has not lost its connection
+// for longer than the window answered a ping after every packet that is older, and so has it.
+// That is why a packet that left by age is missing to nobody, and a client that has heard
+// nothing for hours can still be made whole. Packets that leave early, because the log is full,
+// are another matter: cut remembers them.
 type packetLog struct {
-	head    uint64   // offset of the newest packet; 0 before the first
-	packets []packet // the newest of them, the last one at head
+	head    uint64   // offset of the newest packet, whether it is still there or not
+	cut     uint64   // offset of the newest packet that left before its age
+	packets []packet // by offset
 	bytes   int
 }
 
 // packet is one entry of the log.
 type packet struct {
+	offset  uint64
 	target  *Target
 	message *engineio.Message
 	ack     *waiter // of a packet that asks for an acknowledgement
@@ -26,21 +35,44 @@ type packet struct {
 	ttl     time.Duration
 }
 
-// first is the offset of the oldest packet that is still there.
-func (l *packetLog) first() uint64 { return l.head - uint64(len(l.packets)) + 1 }
-
-func (l *packetLog) append(p packet, cfg Config) {
-	l.head++
+func (l *packetLog) append(p packet, cfg *Config) {
+	l.head = p.offset
 	l.packets = append(l.packets, p)
 	l.bytes += p.message.Size()
-	oldest := p.at - int64(cfg.RecoveryWindow)
-	n := 0
-	for len(l.packets)-n > cfg.LogPackets || l.bytes > cfg.LogBytes || l.packets[n].at < oldest {
+	l.trim(p.at, cfg)
+}
+
+// trim lets go of what is too old or too much.
+func (l *packetLog) trim(now int64, cfg *Config) {
+	oldest := now - int64(cfg.RecoveryWindow+cfg.Heartbeat)
+	n := 0 // leave
+	for n < len(l.packets) {
+		aged := l.packets[n].at < oldest
+		if !aged && len(l.packets)-n <= cfg.LogPackets && l.bytes <= cfg.LogBytes {
+			break
+		}
+		if !aged {
+			l.cut = l.packets[n].offset
+		}
 		l.bytes -= l.packets[n].message.Size()
 		l.packets[n] = packet{}
 		n++
 	}
 	l.packets = l.packets[n:]
+}
+
+// first is the offset of the oldest packet that is there, or what the next will exceed.
+func (l *packetLog) first() uint64 {
+	if len(l.packets) == 0 {
+		return l.head + 1
+	}
+	return l.packets[0].offset
+}
+
+// after returns the packets with higher offsets.
+func (l *packetLog) after(offset uint64) []packet {
+	i, _ := slices.BinarySearchFunc(l.packets, offset+1, func(p packet, o uint64) int { return cmp.Compare(p.offset, o) })
+	return l.packets[i:]
 }
 
 func formatOffset(n uint64) string { return strconv.FormatUint(n, 36) }
@@ -73,20 +105,24 @@ type absence struct {
 func (a absence) end() {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
-	if a.s.state == Away && a.s.absence == a.n {
-		a.s.finish(a.s.reason)
+	if a.s.state != Away || a.s.absence != a.n {
+		return
 	}
+	a.s.Nsp.mu.Lock()
+	reason := a.s.reason
+	a.s.Nsp.mu.Unlock()
+	a.s.finish(reason)
 }
 
 // suspend keeps the session for its client. s.mu is held.
 func (s *Socket) suspend(r Reason) {
 	n := s.Nsp
-	n.mu.Lock()
-	s.conn, s.recovered = nil, false
-	n.mu.Unlock()
-	s.state, s.client, s.paused, s.reason = Away, nil, false, r
+	s.state, s.client, s.paused = Away, nil, false
 	s.absence++
 	until := n.srv.windows.add(absence{s, s.absence})
+	n.mu.Lock()
+	s.conn, s.recovered, s.reason, s.until = nil, false, r, until.UnixNano()
+	n.mu.Unlock()
 	s.deliver(&Event{Kind: Suspended, Life: &Life{Reason: r, Until: until}})
 }
 
@@ -125,7 +161,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	for _, room := range a.Rooms {
 		n.joinLocked(s, room)
 	}
-	s.conn = c.conn
+	s.conn, s.until = c.conn, 0
 	replayed, complete := n.replayLocked(s, r.offset, f)
 	if !complete {
 		// The client compares: another pid tells it that something is missing.
@@ -136,7 +172,8 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	}
 	s.recovered = complete
 	c.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
-	now := s.sessionLocked(connection)
+	now := s.sessionLocked(c.conn)
+	now.Connection = connection
 	n.mu.Unlock()
 	s.state, s.client = Open, c
 	s.deliver(&Event{Kind: Resumed, Life: &Life{Session: now, Replayed: replayed, Complete: complete}})
@@ -152,17 +189,18 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 		cursor = max(cursor, o)
 	}
 	if cursor >= s.last {
-		return 0, true // however old: nothing of its own was emitted since
+		return 0, true // nothing of its own was emitted since
 	}
-	if cursor+1 < n.log.first() {
+	if cursor < n.log.cut {
 		return 0, false
 	}
-	cfg, now := n.srv.cfg, time.Now().UnixNano()
+	cfg, now := &n.srv.cfg, time.Now().UnixNano()
 	var missed []*engineio.Message
 	size := 0
-	for i := cursor + 1; i <= s.last; i++ {
-		p := &n.log.packets[i-n.log.first()]
-		if !s.wantsLocked(p, i) || p.ttl > 0 && p.at+int64(p.ttl) < now {
+	packets := n.log.after(cursor)
+	for i := range packets {
+		p := &packets[i]
+		if !s.wantsLocked(p) || p.ttl > 0 && p.at+int64(p.ttl) < now {
 			continue
 		}
 		if p.ack != nil {
@@ -184,9 +222,9 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 }
 
 // wantsLocked says whether the packet was for the session when it was emitted.
-func (s *Socket) wantsLocked(p *packet, offset uint64) bool {
+func (s *Socket) wantsLocked(p *packet) bool {
 	t := p.target
-	in := func(room string) bool { return s.inRoomLocked(room, offset) }
+	in := func(room string) bool { return s.inRoomLocked(room, p.offset) }
 	if slices.Contains(t.ExceptSIDs, s.SID) || slices.ContainsFunc(t.ExceptRooms, in) {
 		return false
 	}

@@ -97,6 +97,7 @@ func (n *Namespace) joinAll(j *Join) (Receipt, error) {
 		} else {
 			full++
 		}
+		n.saveLocked(s)
 	}
 	if full > 0 {
 		return r, &Error{LimitExceeded, fmt.Sprintf("join: %d of %d sessions are in %d rooms, more are not allowed", full, len(picked), n.srv.cfg.RoomsPerSocket)}
@@ -118,6 +119,7 @@ func (n *Namespace) leaveAll(l *Leave) Receipt {
 		}
 		if len(s.rooms) != before {
 			r.Written++
+			n.saveLocked(s)
 		}
 	}
 	return r

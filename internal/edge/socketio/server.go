@@ -17,6 +17,7 @@ type Server struct {
 	// Static after construction.
 	cfg     Config
 	backend Backend
+	store   Store // nil: sessions live as long as the process
 	log     *slog.Logger
 
 	// Tap is told of every Emit that was applied, while it is set. It must not block.
@@ -27,13 +28,20 @@ type Server struct {
 	assemblies deadlines[assembly] // packets whose attachments must be there by then
 	windows    deadlines[absence]  // sessions that end unless their client is back
 
+	lastKey atomic.Uint64 // of a stored session
+	opening sync.WaitGroup
+
 	mu   sync.RWMutex // guards the following
 	nsps map[string]*Namespace
 }
 
-// NewServer returns a Server that delivers to backend. Close ends its timers.
-func NewServer(cfg Config, backend Backend, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg.withDefaults(), backend: backend, log: log, nsps: make(map[string]*Namespace)}
+// NewServer returns a Server that delivers to backend and keeps its sessions in store, or in
+// memory alone if that is nil. Close ends its timers.
+func NewServer(cfg Config, backend Backend, store Store, log *slog.Logger) *Server {
+	s := &Server{cfg: cfg.withDefaults(), backend: backend, store: store, log: log, nsps: make(map[string]*Namespace)}
+	if s.cfg.RecoveryWindow <= 0 {
+		s.store = nil // there is nothing that a client could come back to
+	}
 	s.joins = newDeadlines(s.cfg.ConnectTimeout, (*client).joinTimeout)
 	s.decisions = newDeadlines(s.cfg.ConnectTimeout, (*request).timeout)
 	s.assemblies = newDeadlines(s.cfg.ConnectTimeout, assembly.timeout)
@@ -48,6 +56,7 @@ func (s *Server) Close() {
 	s.decisions.close()
 	s.assemblies.close()
 	s.windows.close()
+	s.opening.Wait()
 }
 
 // Open takes a new connection.

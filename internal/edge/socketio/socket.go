@@ -16,7 +16,8 @@ type Socket struct {
 	// Static after construction.
 	SID      string
 	Nsp      *Namespace
-	openedAt int64 // Unix nanoseconds
+	openedAt int64  // Unix nanoseconds
+	key      uint64 // of its record; 0: it has none
 
 	// A backend ended the session and the client may not know yet: what it sends is ignored.
 	evicted atomic.Bool
@@ -27,7 +28,6 @@ type Socket struct {
 	absence uint32  // counts the losses of the connection
 	client  *client // who may speak for the session; nil while away
 	seq     uint64  // of the last event
-	reason  Reason  // of the last loss
 
 	// Guarded by Nsp.mu.
 	conn      *engineio.Socket // where its packets go; nil while away
@@ -38,6 +38,9 @@ type Socket struct {
 	left      []absenceFromRoom // rooms it was in, as long as the packet log reaches back
 	waits     []uint64          // acknowledgements it owes
 	revision  uint64
+	savedSeq  uint64 // seq at the last change that was recorded
+	until     int64  // Unix nanoseconds: when it ends; 0 unless it is away
+	reason    Reason // why it is away
 	start     uint64 // packets of the log after this one can be its own
 	last      uint64 // the last packet of the log that is its own
 	acked     uint64 // the client has every packet of its own up to this one
@@ -47,10 +50,21 @@ type Socket struct {
 }
 
 func newSocket(n *Namespace) *Socket {
-	return &Socket{SID: newID(), Nsp: n, openedAt: time.Now().UnixNano()}
+	s := &Socket{SID: newID(), Nsp: n, openedAt: time.Now().UnixNano()}
+	if n.recovery {
+		s.pid = newID()
+		if n.srv.store != nil {
+			s.key = n.srv.lastKey.Add(1)
+		}
+	}
+	return s
 }
 
 // open begins the session. It returns false if its namespace has been forgotten.
+//
+// With a Store the client and the groups learn of it only once its record is on disk: a kill at
+// any instant leaves no session that only one side knows. What is emitted to it meanwhile it gets
+// like one that was away.
 func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	n, c := s.Nsp, r.c
 	s.mu.Lock()
@@ -58,38 +72,97 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	if !c.attach(s) {
 		return true // the client has gone, and nobody was told of it
 	}
-	connection := c.id()
+	s.client = c
 	n.mu.Lock()
 	if n.gone {
 		n.mu.Unlock()
 		c.detach(s)
 		return false
 	}
-	s.conn, s.userID, s.attrs, s.revision = c.conn, a.UserID, a.Attributes, 1
+	s.userID, s.attrs, s.revision, s.savedSeq = a.UserID, a.Attributes, 1, 1
 	n.addLocked(s)
 	for _, room := range a.Rooms {
 		n.joinLocked(s, room)
 	}
-	// The reply is queued before an emit can find the session, so that nothing overtakes it.
-	c.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	if s.key == 0 {
+		s.connectLocked(f)
+	}
 	for _, e := range a.Greeting {
 		e.Target = Target{Namespace: n.Name, SIDs: []string{s.SID}}
 		n.emitLocked(e, f)
 	}
-	now := s.sessionLocked(connection)
+	now := s.sessionLocked(c.conn)
 	n.mu.Unlock()
-	s.state, s.client = Open, c
-	s.deliver(&Event{Kind: Opened, Life: &Life{Session: now, Auth: r.auth}})
+	now.Connection = c.id()
+	ev := &Event{Kind: Opened, Life: &Life{Session: now, Auth: r.auth}}
+	if s.key == 0 {
+		s.state = Open
+		s.deliver(ev)
+		return true
+	}
+	s.deliver(ev)
+	n.srv.opening.Add(1)
+	n.srv.store.Committed(func(error) { // without a disk the session lives in memory
+		go func() { // awaited by Server.Close
+			defer n.srv.opening.Done()
+			var f Flush
+			s.welcome(&f)
+			n.srv.backend.Release(ev)
+			f.Do()
+		}()
+	})
 	return true
 }
 
-// deliver numbers the event and hands it up. s.mu is held.
+// welcome tells the client that it is in, once the session is on disk.
+func (s *Socket) welcome(f *Flush) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != Connecting {
+		return // the client has gone, or a backend has ended the session
+	}
+	s.state = Open
+	s.Nsp.mu.Lock()
+	defer s.Nsp.mu.Unlock()
+	s.connectLocked(f)
+	s.Nsp.replayLocked(s, "", f)
+}
+
+// connectLocked sends packets to the client from now on, the CONNECT reply first: nothing can
+// overtake it.
+func (s *Socket) connectLocked(f *Flush) {
+	n := s.Nsp
+	s.conn = s.client.conn
+	s.client.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+}
+
+// deliver numbers the event, records what it says of the session's life, and hands it up. s.mu
+// is held.
 func (s *Socket) deliver(ev *Event) {
+	n := s.Nsp
 	s.seq++
 	ev.Socket, ev.Seq, ev.At = s, s.seq, time.Now()
-	if !s.Nsp.srv.backend.Deliver(ev) && s.client != nil {
-		s.client.conn.Pause()
-		s.paused = true
+	if ev.Kind == ClientEvent || s.key == 0 {
+		if !n.srv.backend.Deliver(ev) && s.client != nil {
+			s.client.conn.Pause()
+			s.paused = true
+		}
+		return
+	}
+	ev.Held = true
+	n.srv.store.Together(func() {
+		n.mu.Lock()
+		s.savedSeq = s.seq
+		if ev.Kind == Closed {
+			n.srv.store.SaveSession(s.key, nil)
+		} else {
+			n.saveLocked(s)
+		}
+		n.mu.Unlock()
+		n.srv.backend.Deliver(ev)
+	})
+	if ev.Kind != Opened {
+		n.srv.store.Committed(func(error) { n.srv.backend.Release(ev) })
 	}
 }
 
@@ -97,7 +170,11 @@ func (s *Socket) deliver(ev *Event) {
 func (s *Socket) receive(c *client, p *sio.Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.client != c || s.state != Open {
+	switch {
+	case s.client != c:
+		return // of a connection that has lost the session to another, or after a backend's end
+	case s.state == Connecting:
+		c.fail(ForcedServerClose) // before it was let in
 		return
 	}
 	s.deliver(&Event{Kind: ClientEvent, NumericName: p.NumericName, Args: p.Data, Attachments: p.Attachments,
@@ -138,10 +215,10 @@ func (s *Server) Reply(ev *Event, args []byte, attachments [][]byte, f *Flush) e
 func (s *Socket) lost(c *client, r Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.client != c || s.state != Open {
+	if s.client != c {
 		return
 	}
-	if s.Nsp.recovery && r.recoverable() {
+	if s.state == Open && s.Nsp.recovery && r.recoverable() {
 		s.suspend(r)
 	} else {
 		s.finish(r)
@@ -164,7 +241,7 @@ func (s *Socket) end(c *client, r Reason) {
 func (s *Socket) evict() (*client, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != Open && s.state != Away {
+	if s.state == Ended {
 		return nil, false
 	}
 	c := s.client
@@ -177,8 +254,8 @@ func (s *Socket) evict() (*client, bool) {
 func (s *Socket) finish(r Reason) {
 	n := s.Nsp
 	n.mu.Lock()
-	last := s.sessionLocked("")
-	last.State, last.Handshake, last.Transport = Ended, nil, ""
+	last := s.sessionLocked(nil)
+	last.State = Ended
 	empty := n.removeLocked(s)
 	n.mu.Unlock()
 	s.state, s.client, s.paused = Ended, nil, false
@@ -188,9 +265,10 @@ func (s *Socket) finish(r Reason) {
 	}
 }
 
-// sessionLocked copies the state. Nsp.mu is held.
-func (s *Socket) sessionLocked(connection string) Session {
-	k := Session{SID: s.SID, Namespace: s.Nsp.Name, Connection: connection, UserID: s.userID, State: Away,
+// sessionLocked copies the state, but for Connection; conn is what carries the session. Nsp.mu is
+// held.
+func (s *Socket) sessionLocked(conn *engineio.Socket) Session {
+	k := Session{SID: s.SID, Namespace: s.Nsp.Name, UserID: s.userID, State: Away,
 		OpenedAt: time.Unix(0, s.openedAt), Revision: s.revision, Recovered: s.recovered}
 	if len(s.attrs) > 0 {
 		k.Attributes = make(map[string]string, len(s.attrs))
@@ -201,8 +279,8 @@ func (s *Socket) sessionLocked(connection string) Session {
 	for _, m := range s.rooms {
 		k.Rooms = append(k.Rooms, m.room.name)
 	}
-	if s.conn != nil {
-		k.State, k.Transport, k.Handshake = Open, s.conn.Transport(), s.conn.Handshake
+	if conn != nil {
+		k.State, k.Transport, k.Handshake = Open, conn.Transport(), conn.Handshake
 	}
 	return k
 }

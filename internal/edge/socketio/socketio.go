@@ -27,6 +27,11 @@ type Config struct {
 	// RecoveryWindow is how long a session waits for its client. 0 switches recovery off: then
 	// every byte is what the reference server without recovery sends.
 	RecoveryWindow time.Duration
+	// Heartbeat is the longest a lost connection can go unnoticed: ping interval and timeout
+	// together. Default 45 s.
+	Heartbeat time.Duration
+	// Clock tells a time that outlives the process. Zero: the wall clock has to do.
+	Clock Clock
 	// NoRecovery names namespaces, or patterns with *, that are not recovered.
 	NoRecovery []string
 	// LogPackets and LogBytes bound the packet log of one namespace. Defaults 100,000 and 64 MiB.
@@ -58,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 45 * time.Second
 	}
 	if c.Limits == nil {
 		l := sio.DefaultLimits()
@@ -144,6 +152,7 @@ const (
 	EventInvalid     = "EVENT_INVALID"     // a reserved or overlong event name
 	LimitExceeded    = "LIMIT_EXCEEDED"    // rooms or attributes of a session
 	RevisionMismatch = "REVISION_MISMATCH" // UpdateSession.if_revision
+	StoreFull        = "STORE_FULL"        // the disk has no room for what must be kept
 	DeliverySettled  = "DELIVERY_SETTLED"  // answered before, or by another
 )
 

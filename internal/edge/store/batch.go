@@ -24,10 +24,9 @@ type change struct {
 
 // batch is the changes that wait for a commit.
 type batch struct {
-	values   map[change][]byte // nil removes
-	trims    map[trimmed]uint64
-	waiters  []func(error)
-	inFlight int // changes that the committer has taken and not finished
+	values  map[change][]byte // nil removes
+	trims   map[trimmed]uint64
+	waiters []func(error)
 }
 
 type trimmed struct {
@@ -50,8 +49,7 @@ func (b *batch) trim(t Table, sub string, key uint64) {
 	b.trims[k] = max(b.trims[k], key)
 }
 
-func (b *batch) size() int   { return len(b.values) + len(b.trims) + len(b.waiters) }
-func (b *batch) empty() bool { return b.size() == 0 }
+func (b *batch) size() int { return len(b.values) + len(b.trims) + len(b.waiters) }
 
 // behind puts what could not be committed back under what came since.
 func (b *batch) behind(failed *batch) {

@@ -24,8 +24,10 @@ func (s *Store) commitLoop() {
 		s.mu.Lock()
 		closing, full := s.closing, s.pending.size() >= s.opt.Batch
 		s.mu.Unlock()
-		if !closing && !full {
-			timer.Reset(s.opt.Every)
+		// The first change after a quiet time is written at once; a stream of them is
+		// gathered, so that no more than one commit begins in every Every.
+		if wait := s.opt.Every - time.Since(s.began); wait > 0 && !closing && !full {
+			timer.Reset(wait)
 			select {
 			case <-timer.C:
 			case <-s.wake: // the batch is full, or the store closes
@@ -56,11 +58,13 @@ func (s *Store) isClosing() bool {
 
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
+	s.whole.Lock()
 	s.mu.Lock()
 	taken := s.pending
-	s.pending = batch{inFlight: taken.size()}
+	s.pending = batch{}
 	s.mu.Unlock()
-	start := time.Now()
+	s.whole.Unlock()
+	s.began = time.Now()
 	var err error
 	if len(taken.values)+len(taken.trims) > 0 {
 		err = s.write(&taken)
@@ -71,7 +75,6 @@ func (s *Store) commitOnce() (again bool) {
 	}
 
 	s.mu.Lock()
-	s.pending.inFlight = 0
 	before := s.state
 	switch {
 	case err == nil:
@@ -88,13 +91,9 @@ func (s *Store) commitOnce() (again bool) {
 		s.pending.behind(&taken)
 		again = true
 	}
-	s.stats.Last = time.Since(start)
+	s.stats.Last = time.Since(s.began)
 	state := s.state
-	more := s.pending.size() > 0 && !again
 	s.mu.Unlock()
-	if more {
-		s.signal()
-	}
 	if state != before {
 		s.tell(state, err)
 	}

@@ -24,7 +24,8 @@ import (
 
 // Options is how a Store works. The zero value of a field means its default.
 type Options struct {
-	// Every is the longest a change waits for its commit to begin. Default 5 ms.
+	// Every is the shortest time from one commit to the next, and so the longest that a change
+	// waits for its commit to begin. Default 5 ms.
 	Every time.Duration
 	// Batch is how many changes begin a commit at once. Default 4096.
 	Batch int
@@ -83,6 +84,9 @@ type Store struct {
 	wake chan struct{} // holds a token while a commit is due
 	done chan struct{} // closed when the committer has ended
 
+	// whole is read-locked by Together, and locked to take a batch.
+	whole sync.RWMutex
+
 	mu      sync.Mutex // guards the following
 	pending batch
 	closing bool
@@ -90,7 +94,8 @@ type Store struct {
 	stats   Stats
 
 	// Owned by the committer after Open.
-	db *bbolt.DB
+	db    *bbolt.DB
+	began time.Time // the last commit
 }
 
 // State is whether changes reach the disk.
@@ -167,20 +172,22 @@ func (s *Store) Trim(t Table, sub string, key uint64) {
 	s.dueLocked()
 }
 
+// Together runs f so that everything it puts is in one commit: all of it survives, or nothing.
+// f must be short, and must not call Together.
+func (s *Store) Together(f func()) {
+	s.whole.RLock()
+	defer s.whole.RUnlock()
+	f()
+}
+
 // Committed calls f once everything put before is on disk, with nil, or could not be written,
-// with the reason; it is tried again later all the same. f is called by the committer and must
-// not wait; at once, on the caller's stack, if nothing is pending.
+// with the reason; it is tried again later all the same. Calls come in the order of the calls of
+// Committed, from the committer: f must not wait.
 func (s *Store) Committed(f func(error)) {
 	s.mu.Lock()
-	if s.pending.empty() && s.pending.inFlight == 0 {
-		state := s.state
-		s.mu.Unlock()
-		f(state.err())
-		return
-	}
+	defer s.mu.Unlock()
 	s.pending.waiters = append(s.pending.waiters, f)
 	s.dueLocked()
-	s.mu.Unlock()
 }
 
 // Sync waits until everything put before is on disk.

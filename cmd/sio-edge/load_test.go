@@ -1,0 +1,224 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// loadFrom loads a configuration given as flags, environment and file.
+func loadFrom(t *testing.T, flags flagValues, environ []string, file string) (settings, error) {
+	t.Helper()
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "edge.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		environ = append(environ, "SIO_EDGE_CONFIG="+path)
+	}
+	if flags == nil {
+		flags = flagValues{}
+	}
+	return load(flags, func() []string { return environ })
+}
+
+func TestFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flags flagValues
+		env   []string
+		file  string
+		want  []string
+	}{
+		{name: "nothing", want: nil},
+		{
+			name:  "flag below its bound",
+			flags: flagValues{"ping-timeout": {"200us"}},
+			want:  []string{"--ping-timeout 200us: at least 100ms (heartbeats slower than this close every client)"},
+		},
+		{
+			name: "the same in the environment and in the file",
+			env:  []string{"SIO_EDGE_PING_TIMEOUT=200us"},
+			file: "connect-timeout: 2h\n",
+			want: []string{
+				"SIO_EDGE_PING_TIMEOUT=200us: at least 100ms (heartbeats slower than this close every client)",
+				"edge.yaml: connect-timeout: 2h: at most 1h",
+			},
+		},
+		{
+			name: "wrong forms",
+			flags: flagValues{"ping-interval": {"25"}, "max-payload": {"1 megabyte"}, "queue-packets": {"many"},
+				"allow-upgrades": {"perhaps"}, "listen": {"3000"}, "recovery-window": {"10ms"}},
+			want: []string{
+				"--ping-interval 25: a duration with a unit, such as 300ms, 25s or 5m",
+				`--max-payload "1 megabyte": a size, such as 1000000, 512KiB or 1MB`,
+				"--queue-packets many: a whole number, such as 4096",
+				"--allow-upgrades perhaps: true or false",
+				"--recovery-window 10ms: at least 1s (0 switches recovery off)",
+				"--listen 3000: an address such as :3000 or 127.0.0.1:3000",
+			},
+		},
+		{
+			name:  "control off loopback",
+			flags: flagValues{"control-listen": {"0.0.0.0:7070"}},
+			want:  []string{"--control-listen 0.0.0.0:7070: an address on loopback, such as 127.0.0.1:7070 (whoever reaches it commands every client)"},
+		},
+		{
+			name:  "O6 every origin with credentials",
+			flags: flagValues{"cors-origin": {"https://a.example,*"}, "cors-credentials": {"true"}},
+			want:  []string{"--cors-origin https://a.example,*: no * together with cors-credentials (every page on the web could act for its visitor)"},
+		},
+		{
+			name:  "origins",
+			flags: flagValues{"cors-origin": {"a.example"}},
+			want:  []string{"--cors-origin a.example: origins such as https://a.example, https://*.a.example:8443 or *"},
+		},
+		{
+			name:  "one port twice",
+			flags: flagValues{"listen": {":7070"}},
+			want:  []string{"--control-listen 127.0.0.1:7070: another port than that of --listen"},
+		},
+		{
+			name: "names",
+			flags: flagValues{"transports": {"polling,carrier-pigeon"}, "namespaces": {"/a,b"}, "path": {"socket.io"},
+				"log-level": {"loud"}, "cookie": {"a b"}, "response-headers": {"X Edge: a"}, "trusted-proxies": {"10/8"}},
+			want: []string{
+				"--trusted-proxies 10/8: addresses or networks, such as 10.0.0.0/8",
+				"--log-level loud: debug, info, warn, error",
+				"--path socket.io: a path such as /socket.io/",
+				"--transports polling,carrier-pigeon: polling, websocket or both",
+				`--cookie "a b": a name for a cookie, such as io`,
+				`--response-headers "X Edge: a": headers such as X-Edge: a`,
+				"--namespaces /a,b: names that begin with a slash, such as /chat or /room-*",
+			},
+		},
+		{
+			name:  "replay larger than the queue",
+			flags: flagValues{"replay-bytes": {"2MiB"}},
+			want:  []string{"--replay-bytes 2MiB: less than queue-bytes, 1MiB (what is sent again has to wait there)"},
+		},
+		{
+			name:  "a fault does not cause others",
+			flags: flagValues{"queue-bytes": {"much"}},
+			want:  []string{"--queue-bytes much: a size, such as 1000000, 512KiB or 1MB"},
+		},
+		{
+			name: "keys nobody knows",
+			file: "ping_interval: 25s\ncors:\n  origin: '*'\npingTimout: 20s\nconfig: b.yaml\nzzz: 1\n",
+			want: []string{
+				`edge.yaml: config: only --config and SIO_EDGE_CONFIG name a file`,
+				`edge.yaml: cors: no such key, perhaps cors-origin?`,
+				`edge.yaml: pingTimout: no such key, perhaps ping-timeout?`,
+				`edge.yaml: ping_interval: no such key, perhaps ping-interval?`,
+				`edge.yaml: zzz: no such key`,
+			},
+		},
+		{
+			name: "no YAML",
+			file: "a: b: c\n",
+			want: []string{"edge.yaml: mapping values are not allowed in this context"},
+		},
+		{
+			name: "list for one value",
+			file: "listen: [':1', ':2']\n",
+			want: []string{"edge.yaml: listen: :1,:2: one value, not a list"},
+		},
+		{
+			name:  "no such file",
+			flags: flagValues{"config": {"gone.yaml"}},
+			want:  []string{"--config: open gone.yaml: no such file or directory"},
+		},
+		{
+			name: "hostile text",
+			env:  []string{"SIO_EDGE_LISTEN=\x1b[2J" + strings.Repeat("x", 500)},
+			want: []string{`SIO_EDGE_LISTEN="\x1b[2J` + strings.Repeat("x", 124) + `…": an address such as :3000 or 127.0.0.1:3000`},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := loadFrom(t, tt.flags, tt.env, tt.file)
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if want := strings.Join(tt.want, "\n"); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	const file = "ping-interval: 3s\nping-timeout: 3s\nqueue-packets: 3\ncors-origin: [https://a.example, https://b.example]\nmax-payload: 3e6\nadd-trailing-slash: false\nlisten:\n"
+	env := []string{"SIO_EDGE_PING_INTERVAL=2s", "SIO_EDGE_PING_TIMEOUT=2s", "SIO_EDGE_FORWARD_HEADERS=a, b",
+		"SIO_EDGE_PORT=tcp://10.0.0.1:3000", "sio_edge_listen=x"}
+	flags := flagValues{"ping-interval": {"1s"}, "response-headers": {"A: b, c", "D: e"}}
+	s, err := loadFrom(t, flags, env, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		key       string
+		got, want any
+	}{
+		{"ping-interval", s.PingInterval, duration(time.Second)},
+		{"ping-timeout", s.PingTimeout, duration(2 * time.Second)},
+		{"queue-packets", s.QueuePackets, count(3)},
+		{"upgrade-timeout", s.UpgradeTimeout, duration(10 * time.Second)},
+		{"cors-origin", s.CorsOrigin, list{"https://a.example", "https://b.example"}},
+		{"forward-headers", s.ForwardHeaders, list{"a", "b"}},
+		{"response-headers", s.ResponseHeaders, list{"A: b, c", "D: e"}},
+		{"max-payload", s.MaxPayload, size(3e6)},
+		{"add-trailing-slash", s.AddTrailingSlash, toggle(false)},
+		{"listen", s.Listen, text(":3000")},
+	} {
+		if !reflect.DeepEqual(tt.got, tt.want) {
+			t.Errorf("%s = %v, want %v", tt.key, tt.got, tt.want)
+		}
+	}
+}
+
+// Whoever adds a key gives it help, a group, and a default of its own form.
+func TestKeys(t *testing.T) {
+	for f := range reflect.TypeFor[settings]().Fields() {
+		for _, tag := range []string{"help", "group"} {
+			if f.Tag.Get(tag) == "" {
+				t.Errorf("%s has no %s", f.Name, tag)
+			}
+		}
+	}
+	if got, want := keyOf("NamespacesPerConnection"), "namespaces-per-connection"; got != want {
+		t.Errorf("keyOf = %s, want %s", got, want)
+	}
+}
+
+// Each package gets what was configured.
+func TestConfigs(t *testing.T) {
+	s, err := loadFrom(t, flagValues{"recovery-window": {"0"}, "cookie": {"io; Path=/x; SameSite=None; Secure"},
+		"trusted-proxies": {"10.0.0.1,192.168.1.2/16"}, "json-depth": {"7"}, "response-headers": {"X-Edge: a"}}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.engineio()
+	if err := e.Validate(); err != nil {
+		t.Error(err)
+	}
+	if got := e.Cookie.String(); got != "io=sid; Path=/x; Secure; SameSite=None" {
+		t.Errorf("cookie %q", got)
+	}
+	if e.Headers.Get("X-Edge") != "a" || e.BarePath || e.NoUpgrades || e.RequireOrigin || e.PingInterval != 25*time.Second {
+		t.Errorf("engineio: %+v", e)
+	}
+	if c := s.socketio(); c.RecoveryWindow != 0 || c.Limits.Depth != 7 || c.Limits.Auth != 8192 || c.Heartbeat != 45*time.Second {
+		t.Errorf("socketio: %+v", c)
+	}
+	var networks []string
+	for _, p := range s.edge().TrustedProxies {
+		networks = append(networks, p.String())
+	}
+	if got := strings.Join(networks, " "); got != "10.0.0.1/32 192.168.0.0/16" {
+		t.Errorf("trusted proxies %s", got)
+	}
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// binary is the real thing, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "sio-edge-test")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "sio-edge")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s", out)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// command runs the binary to its end.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &errs, t.TempDir()
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func TestCommands(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	taken := busy.Addr().String()
+	for _, tt := range []struct {
+		args           []string
+		code           int
+		stdout, stderr string // regular expressions for all of it
+	}{
+		{[]string{"version"}, 0, `sio-edge \d+\.\d+\.\d+.* go1\..*\n`, ``},
+		{[]string{"check"}, 0, `config: ok\n`, ``},
+		{[]string{"check", "--add-trailing-slash=false", "--cors-credentials"}, 0, `config: ok\n`, ``},
+		{[]string{"serve", "--ping-timeout", "200us", "--path", "x"}, exitUsage, ``,
+			`config: --ping-timeout 200us: at least 100ms .*\nconfig: --path x: .*\n`},
+		{[]string{"--ping-timeout", "200us"}, exitUsage, ``, `config: --ping-timeout .*\n`},
+		{[]string{"--pingtimeout", "2s"}, exitUsage, ``, `sio-edge: unknown flag --pingtimeout.*\n`},
+		{[]string{"dance"}, exitUsage, ``, `sio-edge: unexpected argument dance.*\n`},
+		{[]string{"--listen", taken, "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, exitInUse, ``,
+			`(?s).*sio-edge: listen for clients: .*` + regexp.QuoteMeta(taken) + `.*address already in use\n`},
+		{[]string{"--ops-listen", taken, "--control-listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"}, exitInUse, ``,
+			`(?s).*sio-edge: listen for operators: .*address already in use\n`},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			code, stdout, stderr := command(t, tt.args...)
+			if code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			for _, s := range []struct{ name, got, want string }{{"stdout", stdout, tt.stdout}, {"stderr", stderr, tt.stderr}} {
+				if !regexp.MustCompile(`^` + s.want + `$`).MatchString(s.got) {
+					t.Errorf("%s:\n%swant\n%s", s.name, s.got, s.want)
+				}
+			}
+		})
+	}
+}
+
+// process is a running edge.
+type process struct {
+	*exec.Cmd
+	clients, ops string // base URLs
+	stdout       *bufio.Reader
+	stderr       bytes.Buffer
+}
+
+var bannerForm = regexp.MustCompile(`^sio-edge \S+   clients (http://127\.0\.0\.1:\d+)/socket\.io/   (?:backends 127\.0\.0\.1:\d+   )?ops (http://127\.0\.0\.1:\d+)\n` +
+	` +store \S+sio-edge\.db.*   recovery 5m0s\n$`)
+
+func startEdge(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{}
+	p.Cmd = exec.Command(binary, append([]string{"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0",
+		"--data-dir", t.TempDir()}, args...)...)
+	p.Stderr = &p.stderr
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Process.Kill()
+		p.Wait()
+	})
+	p.stdout = bufio.NewReader(out)
+	var banner string
+	for range 2 {
+		line, err := p.stdout.ReadString('\n')
+		if err != nil {
+			p.Wait()
+			t.Fatalf("banner: %v; stderr: %s", err, &p.stderr)
+		}
+		banner += line
+	}
+	m := bannerForm.FindStringSubmatch(banner)
+	if m == nil {
+		t.Fatalf("banner:\n%s", banner)
+	}
+	p.clients, p.ops = m[1], m[2]
+	return p
+}
+
+// poll opens an Engine.IO session and leaves a poll waiting.
+func (p *process) poll(t *testing.T) <-chan string {
+	t.Helper()
+	body := p.get(t, p.clients+"/socket.io/?EIO=4&transport=polling")
+	m := regexp.MustCompile(`"sid":"([^"]+)"`).FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("handshake: %q", body)
+	}
+	got := make(chan string, 1)
+	go func() {
+		resp, err := http.Get(p.clients + "/socket.io/?EIO=4&transport=polling&sid=" + m[1])
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		got <- string(b)
+	}()
+	return got
+}
+
+func (p *process) get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// SIGTERM and SIGINT end an edge with clients in good order and in good time.
+func TestDrain(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			defer http.DefaultClient.CloseIdleConnections()
+			p := startEdge(t)
+			if got := p.get(t, p.ops+"/healthz"); got != "ready\n" {
+				t.Fatalf("health: %q", got)
+			}
+			answer := p.poll(t)
+			begin := time.Now()
+			p.Process.Signal(sig)
+			if got := <-answer; got != "1" && got != "6\x1e1" {
+				t.Errorf("the waiting poll got %q, want a close packet", got)
+			}
+			rest, _ := io.ReadAll(p.stdout)
+			if err := p.Wait(); err != nil {
+				t.Errorf("%v; stderr: %s", err, &p.stderr)
+			}
+			if len(rest) > 0 {
+				t.Errorf("stdout: %s", rest)
+			}
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+// A second signal does not wait for what the first one waits for.
+func TestSecondSignal(t *testing.T) {
+	p := startEdge(t, "--drain-timeout", "1m")
+	// A connection that has not said anything yet is given time for its request.
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.clients, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p.get(t, p.clients+"/nothing") // behind it, so that c is accepted
+	p.Process.Signal(syscall.SIGTERM)
+	// The listener is closed once the drain has begun, and with it the signal's old meaning is back.
+	addr := strings.TrimPrefix(p.clients, "http://")
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		probe, err := net.Dial("tcp", addr)
+		if err != nil {
+			break
+		}
+		probe.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("still listening")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	p.Process.Signal(syscall.SIGTERM)
+	done := make(chan error, 1)
+	go func() { done <- p.Wait() }()
+	select {
+	case <-done:
+		if status := p.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+			t.Errorf("%v, want ended by the signal", p.ProcessState)
+		}
+	case <-time.After(4 * time.Second):
+		t.Fatal("still running after the second signal")
+	}
+}

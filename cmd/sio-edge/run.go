@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/control"
+	"github.com/sio-edge/sio-edge/internal/control/group"
+	"github.com/sio-edge/sio-edge/internal/edge"
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	"github.com/sio-edge/sio-edge/internal/edge/store"
+)
+
+// run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
+func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error {
+	kept, id, err := openStore(s, log)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		defer kept.Close()
+	}
+	groups := group.New(group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces}, log)
+	defer groups.Close()
+	sockets := newSockets(s, groups, kept, log)
+	defer sockets.Close()
+	groups.Start(sockets)
+	engine := engineio.NewServer(s.engineio(), sockets, log)
+	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
+		Connections: engine.Connections}, groups, sockets, log)
+	front := edge.NewServer(s.edge(), engine, log)
+	ctl.MountJSON(front.Ops)
+
+	restored := 0
+	if kept != nil {
+		restored = restore(sockets, kept, log)
+	}
+	backends, err := net.Listen("tcp", string(s.ControlListen))
+	if err != nil {
+		return fmt.Errorf("listen for backends: %w", err)
+	}
+	if err := front.Listen(); err != nil {
+		backends.Close()
+		return err
+	}
+	banner(out, s, front.Addr, backends.Addr(), front.OpsAddr, storeLine(s, kept, restored))
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1) // awaited below
+	go func() {
+		defer cancel() // an edge that backends cannot reach is of no use to clients
+		served <- ctl.Serve(backends)
+	}()
+	err = front.Run(ctx) // closes the clients before their backends are told that it is over
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer done()
+	ctl.Stop(stop)
+	if e := <-served; err == nil {
+		err = e
+	}
+	return err
+}
+
+// openStore opens what outlives the process. Without a data directory nothing does.
+func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, error) {
+	if s.DataDir == "" {
+		id := make([]byte, 8)
+		rand.Read(id) // never fails
+		return nil, store.Identity{EdgeID: "edge-" + hex.EncodeToString(id[:4]), LogID: hex.EncodeToString(id), Epoch: 1}, nil
+	}
+	kept, err := store.Open(s.storePath(), store.Options{Check: checkStore, Log: log})
+	if err != nil {
+		return nil, store.Identity{}, err
+	}
+	return kept, kept.Identity, nil
+}
+
+func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.Logger) *socketio.Server {
+	cfg := s.socketio()
+	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
+	cfg.Clock = socketio.Clock{Boot: store.BootID(), Since: store.SinceBoot}
+	if kept == nil {
+		return socketio.NewServer(cfg, groups, nil, log)
+	}
+	return socketio.NewServer(cfg, groups, kept, log)
+}
+
+// restore takes back what the store has kept.
+func restore(sockets *socketio.Server, kept *store.Store, log *slog.Logger) int {
+	load := func(t store.Table, f func(string, uint64, []byte)) {
+		if damaged, err := kept.Load(t, f); damaged > 0 || err != nil {
+			log.Error("records of the store failed their check and are lost", "records", damaged, "error", err)
+		}
+	}
+	restored, _ := sockets.Restore(
+		func(yield func(uint64, []byte)) {
+			load(store.Sessions, func(_ string, key uint64, record []byte) { yield(key, record) })
+		},
+		func(yield func(string, uint64, []byte)) { load(store.Packets, yield) },
+	)
+	return restored
+}
+
+func storeLine(s settings, kept *store.Store, restored int) string {
+	switch {
+	case kept == nil:
+		return "none: sessions end with this process"
+	case kept.New:
+		return s.storePath() + " (new)"
+	}
+	return fmt.Sprintf("%s (start %d, %d sessions wait for their clients)", s.storePath(), kept.Epoch, restored)
+}

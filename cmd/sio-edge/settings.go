@@ -1,0 +1,78 @@
+package main
+
+import "time"
+
+// The types of values. Flags of these types are only noted while the command line is read, and
+// turned into values together with those of the environment and the file (load.go).
+type (
+	text     string
+	list     []string
+	toggle   bool
+	count    int
+	size     int // bytes
+	duration time.Duration
+)
+
+// settings is every key of the configuration; the name of a key is that of its field in
+// kebab-case. Flag, environment variable and line of the file have the same name, form and default:
+//
+//	--ping-interval 25s     SIO_EDGE_PING_INTERVAL=25s     ping-interval: 25s
+//
+// def is the default, min and max bound the value (zero passes them where zero:"" says what it
+// means), why says what is wrong beyond the bounds.
+type settings struct {
+	Config text `help:"YAML file with any of these keys." placeholder:"FILE" group:"Process:"`
+
+	Listen         text     `def:":3000" help:"Address for clients." group:"Process:"`
+	ControlListen  text     `def:"127.0.0.1:7070" help:"Address for backends (gRPC). Loopback only." group:"Process:"`
+	OpsListen      text     `def:"127.0.0.1:9090" help:"Address for health, metrics and the console; empty for none." group:"Process:"`
+	DataDir        text     `def:"./data" help:"Directory of the store; empty for none: sessions then end with the process." group:"Process:"`
+	StaticDir      text     `help:"Directory served to browsers at /." group:"Process:"`
+	TrustedProxies list     `help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8." group:"Process:"`
+	MaxConnections count    `def:"100000" min:"1" help:"Clients above this number get 503." group:"Process:"`
+	DrainTimeout   duration `def:"10s" min:"100ms" max:"10m" help:"How long ending may take after SIGTERM." group:"Process:"`
+	LogLevel       text     `def:"info" help:"debug, info, warn or error." group:"Process:"`
+	LogFormat      text     `def:"auto" help:"text, json, or auto: text on a terminal." group:"Process:"`
+
+	Path             text     `def:"/socket.io/" help:"Path of Engine.IO, as in the client's option." group:"Connections (Engine.IO):"`
+	AddTrailingSlash toggle   `def:"true" help:"The path needs its trailing slash." group:"Connections (Engine.IO):"`
+	Transports       list     `def:"polling,websocket" help:"Transports that clients may use." group:"Connections (Engine.IO):"`
+	AllowUpgrades    toggle   `def:"true" help:"Offer websocket to clients that began with polling." group:"Connections (Engine.IO):"`
+	PingInterval     duration `def:"25s" min:"100ms" max:"1h" why:"heartbeats faster than this are all that clients would do" help:"Time between a pong and the next ping." group:"Connections (Engine.IO):"`
+	PingTimeout      duration `def:"20s" min:"100ms" max:"1h" why:"heartbeats slower than this close every client" help:"How long a pong may take." group:"Connections (Engine.IO):"`
+	UpgradeTimeout   duration `def:"10s" min:"100ms" max:"1h" help:"How long an upgrade to websocket may take." group:"Connections (Engine.IO):"`
+	MessageTimeout   duration `def:"10s" min:"100ms" max:"1h" help:"How long one message may take to arrive." group:"Connections (Engine.IO):"`
+	BodyTimeout      duration `def:"20s" min:"100ms" max:"1h" help:"How long the body of a POST may take to arrive." group:"Connections (Engine.IO):"`
+	WriteTimeout     duration `def:"10s" min:"100ms" max:"1h" help:"How long a client may accept nothing of what waits for it." group:"Connections (Engine.IO):"`
+	MaxPayload       size     `def:"1MB" min:"1" max:"1GB" help:"Size of one message or one POST." group:"Connections (Engine.IO):"`
+	QueueBytes       size     `def:"1MiB" min:"1KiB" max:"1GiB" help:"What may wait for one client; more closes it." group:"Connections (Engine.IO):"`
+	QueuePackets     count    `def:"4096" min:"1" help:"What may wait for one client; more closes it." group:"Connections (Engine.IO):"`
+	Cookie           text     `help:"Cookie with the session id for sticky balancers: io, or io; Path=/; Secure." placeholder:"NAME" group:"Connections (Engine.IO):"`
+	ResponseHeaders  list     `sep:"\n" help:"Header added to every response, such as 'X-Edge: a'. May be repeated." placeholder:"NAME: VALUE" group:"Connections (Engine.IO):"`
+	ForwardHeaders   list     `def:"*" help:"Request headers that backends see." group:"Connections (Engine.IO):"`
+
+	CorsOrigin         list     `help:"Origins whose pages may connect: https://a.example, https://*.a.example or *. The edge's own may always." group:"Browsers (CORS):"`
+	CorsCredentials    toggle   `def:"false" help:"Pages of other origins may send cookies." group:"Browsers (CORS):"`
+	CorsAllowedHeaders list     `help:"Headers that pages may send. Default: those they ask for." group:"Browsers (CORS):"`
+	CorsExposedHeaders list     `help:"Response headers that pages may read." group:"Browsers (CORS):"`
+	CorsMaxAge         duration `def:"0" zero:"is not sent" min:"1s" max:"24h" help:"How long browsers may remember a preflight." group:"Browsers (CORS):"`
+	AllowMissingOrigin toggle   `def:"true" help:"Clients without an Origin, such as native ones, may connect." group:"Browsers (CORS):"`
+
+	Namespaces              list     `def:"/" help:"Namespaces that are there without a backend; * stands for any text." group:"Sessions (Socket.IO):"`
+	ConnectTimeout          duration `def:"10s" min:"100ms" max:"1h" help:"How long a connection may take to join a namespace." group:"Sessions (Socket.IO):"`
+	RecoveryWindow          duration `def:"5m" zero:"switches recovery off" min:"1s" max:"24h" help:"How long a session waits for its client; 0 switches recovery off." group:"Sessions (Socket.IO):"`
+	NoRecovery              list     `help:"Namespaces without recovery; * stands for any text." group:"Sessions (Socket.IO):"`
+	ReplayPackets           count    `def:"1000" min:"1" help:"What a client that is back may be sent again." group:"Sessions (Socket.IO):"`
+	ReplayBytes             size     `def:"768KiB" min:"1" help:"What a client that is back may be sent again." group:"Sessions (Socket.IO):"`
+	LogPackets              count    `def:"100000" min:"1" help:"Packets kept for one namespace." group:"Sessions (Socket.IO):"`
+	LogBytes                size     `def:"64MiB" min:"1KiB" help:"Bytes of packets kept for one namespace." group:"Sessions (Socket.IO):"`
+	NamespacesPerConnection count    `def:"16" min:"1" help:"Namespaces that one connection may join." group:"Sessions (Socket.IO):"`
+	RoomsPerSocket          count    `def:"256" min:"1" help:"Rooms that one session may be in." group:"Sessions (Socket.IO):"`
+	Attachments             count    `def:"10" min:"0" max:"1024" help:"Binary attachments of one packet." group:"Sessions (Socket.IO):"`
+	AttachmentBytes         size     `def:"5MB" min:"0" max:"1GB" help:"All attachments of one packet." group:"Sessions (Socket.IO):"`
+	NamespaceName           size     `def:"128" min:"1" max:"64KiB" help:"Length of the name of a namespace." group:"Sessions (Socket.IO):"`
+	EventName               size     `def:"128" min:"1" max:"64KiB" help:"Length of the name of an event." group:"Sessions (Socket.IO):"`
+	Args                    count    `def:"256" min:"1" max:"65536" help:"Arguments of one event." group:"Sessions (Socket.IO):"`
+	JsonDepth               count    `def:"64" min:"1" max:"1024" help:"Arrays and objects inside each other." group:"Sessions (Socket.IO):"`
+	AuthBytes               size     `def:"8KiB" min:"2" max:"1MiB" help:"Length of the auth of a CONNECT." group:"Sessions (Socket.IO):"`
+}

@@ -1,0 +1,56 @@
+package control
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// maxJSON bounds the body of a request, in bytes.
+const maxJSON = 4 << 20
+
+// MountJSON serves the unary methods over plain HTTP: POST /sioedge.v1.CommandService/Execute with
+// a JSON body, so that curl is an SDK. It belongs on a listener that only friends can reach.
+func (s *Server) MountJSON(mux *http.ServeMux) {
+	mount(mux, pb.CommandService_Execute_FullMethodName, s.Execute)
+	mount(mux, pb.SessionService_GetSession_FullMethodName, s.GetSession)
+	mount(mux, pb.SessionService_ListSessions_FullMethodName, s.ListSessions)
+	mount(mux, pb.SessionService_CountSessions_FullMethodName, s.CountSessions)
+	mount(mux, pb.SessionService_ListRooms_FullMethodName, s.ListRooms)
+	mount(mux, pb.AdminService_GetEdge_FullMethodName, s.GetEdge)
+	mount(mux, pb.AdminService_ListGroups_FullMethodName, s.ListGroups)
+}
+
+func mount[Req, Resp any, R interface {
+	*Resp
+	proto.Message
+}](mux *http.ServeMux, method string, f func(context.Context, *Req) (R, error)) {
+	mux.Handle(method, connect.NewUnaryHandler(method, func(ctx context.Context, req *connect.Request[Req]) (*connect.Response[Resp], error) {
+		resp, err := f(ctx, req.Msg)
+		if err != nil {
+			return nil, connectError(err)
+		}
+		return connect.NewResponse((*Resp)(resp)), nil
+	}, connect.WithReadMaxBytes(maxJSON)))
+}
+
+// connectError carries the code and the details of a gRPC status over; the codes are the same.
+func connectError(err error) error {
+	st := status.Convert(err)
+	e := connect.NewError(connect.Code(st.Code()), errorText(st.Message()))
+	for _, d := range st.Proto().GetDetails() {
+		if detail, err := connect.NewErrorDetail(d); err == nil {
+			e.AddDetail(detail)
+		}
+	}
+	return e
+}
+
+type errorText string
+
+func (e errorText) Error() string { return string(e) }

@@ -1,0 +1,90 @@
+package control
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sio-edge/sio-edge/internal/control/convert"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// The bounds of the ledger: how long a command_id is remembered, and how many at most. Past
+// that number the oldest are forgotten early.
+const (
+	ledgerWindow  = 2 * time.Minute
+	ledgerEntries = 200_000
+	maxCommandID  = 128
+)
+
+// ledger remembers the results of commands by their ids, so that a command that is sent again
+// after a broken stream is done once.
+type ledger struct {
+	seed maphash.Seed
+
+	mu      sync.Mutex // guards the following
+	results map[string]*entry
+	order   []dated // by time
+}
+
+type entry struct {
+	done   chan struct{} // closed once result is set
+	body   uint64        // hash of the command
+	result *pb.CommandResult
+	relay  *ackRelay // of an emit with acknowledgements
+}
+
+type dated struct {
+	id string
+	at time.Time
+}
+
+func newLedger() *ledger {
+	return &ledger{seed: maphash.MakeSeed(), results: make(map[string]*entry)}
+}
+
+// begin looks the command up. The first to come gets fresh: it must do the command and call
+// finish. A repeat gets the entry of the first, and must wait for done.
+func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
+	body, _ := proto.MarshalOptions{Deterministic: true}.Marshal(c)
+	hash := maphash.Bytes(l.seed, body)
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.order) > 0 && (len(l.order) > ledgerEntries || now.Sub(l.order[0].at) > ledgerWindow) {
+		delete(l.results, l.order[0].id)
+		l.order = l.order[1:]
+	}
+	if e, ok := l.results[c.CommandId]; ok {
+		if e.body != hash {
+			other := &entry{done: make(chan struct{}), result: &pb.CommandResult{CommandId: c.CommandId,
+				Status: convert.Failure(codes.AlreadyExists, "COMMAND_ID_REUSED", "command_id was used for another command").Proto()}}
+			close(other.done)
+			return other, false
+		}
+		return e, false
+	}
+	e = &entry{done: make(chan struct{}), body: hash}
+	l.results[c.CommandId] = e
+	l.order = append(l.order, dated{c.CommandId, now})
+	return e, true
+}
+
+// finish makes the result known to those who repeat the command.
+func (e *entry) finish(r *pb.CommandResult) {
+	e.result = r
+	close(e.done)
+}
+
+// again is the first result, marked as such.
+func (e *entry) again() *pb.CommandResult {
+	<-e.done
+	r := proto.Clone(e.result).(*pb.CommandResult)
+	if r.Receipt != nil {
+		r.Receipt.RepeatedCommand = true
+	}
+	return r
+}

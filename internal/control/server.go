@@ -1,0 +1,207 @@
+// Package control serves the contract: backends attach here, callers without a subscription send
+// commands, people ask how the edge fares.
+//
+// Each attached backend has three goroutines: the handler of its stream, which reads and applies
+// what the backend sends; one that sends deliveries; one that sends everything else. The handler
+// starts the two and waits for them.
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sio-edge/sio-edge/internal/control/convert"
+	"github.com/sio-edge/sio-edge/internal/control/group"
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// Config is what a Server is told.
+type Config struct {
+	EdgeID  string
+	LogID   string
+	Epoch   uint64
+	Version string
+	// HelloTimeout closes a stream that does not introduce itself. Default 5 s.
+	HelloTimeout time.Duration
+	// Connections counts the connections of clients, for GetEdge.
+	Connections func() int
+}
+
+// Server is the gRPC side of an edge.
+type Server struct {
+	pb.UnimplementedEventServiceServer
+	pb.UnimplementedCommandServiceServer
+	pb.UnimplementedSessionServiceServer
+	pb.UnimplementedAdminServiceServer
+
+	// Static after construction.
+	cfg      Config
+	groups   *group.Groups
+	sockets  *socketio.Server
+	log      *slog.Logger
+	grpc     *grpc.Server
+	health   *health.Server
+	ledger   *ledger
+	started  time.Time
+	stopping chan struct{} // closed by Stop
+
+	tails    tails
+	draining atomic.Bool
+}
+
+// errStopping ends the streams when the edge stops.
+var errStopping = convert.Failure(codes.Unavailable, "EDGE_DRAINING", "the edge stops").Err()
+
+// NewServer returns a Server that is not listening yet.
+func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *slog.Logger) *Server {
+	if cfg.HelloTimeout == 0 {
+		cfg.HelloTimeout = 5 * time.Second
+	}
+	s := &Server{cfg: cfg, groups: groups, sockets: sockets, log: log, ledger: newLedger(),
+		started: time.Now(), stopping: make(chan struct{}), health: health.NewServer()}
+	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(4<<20),
+		grpc.MaxConcurrentStreams(100),
+		grpc.MaxHeaderListSize(16<<10),
+		grpc.InitialWindowSize(window),
+		grpc.InitialConnWindowSize(window),
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(s.recoverUnary),
+		grpc.ChainStreamInterceptor(s.recoverStream),
+	)
+	pb.RegisterEventServiceServer(s.grpc, s)
+	pb.RegisterCommandServiceServer(s.grpc, s)
+	pb.RegisterSessionServiceServer(s.grpc, s)
+	pb.RegisterAdminServiceServer(s.grpc, s)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+
+	emitted := s.tails.emitted
+	sockets.Tap.Store(&emitted)
+	settled := func(d group.Settled) {
+		s.tails.settled(&pb.Settled{Offset: d.Offset, Sid: d.Event.Socket.SID, Group: d.Group, MemberId: d.MemberID, Nacked: d.Nacked}, d.Event)
+	}
+	delivered := s.tails.event
+	s.tails.hook = func(on bool) {
+		if on {
+			groups.Settled.Store(&settled)
+			groups.Tap.Store(&delivered)
+		} else {
+			groups.Settled.Store(nil)
+			groups.Tap.Store(nil)
+		}
+	}
+	return s
+}
+
+// Serve answers on the listener until Stop.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); err != nil {
+		return fmt.Errorf("serve control listener %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Stop tells the backends that the edge stops, ends their streams and waits for them, no longer
+// than the context allows.
+func (s *Server) Stop(ctx context.Context) {
+	s.draining.Store(true)
+	s.health.Shutdown()
+	close(s.stopping)
+	done := make(chan struct{})
+	go func() { // ended by one of the two stops
+		s.grpc.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+	}
+}
+
+// GetEdge says what this edge is and how it fares.
+func (s *Server) GetEdge(ctx context.Context, req *pb.GetEdgeRequest) (*pb.GetEdgeResponse, error) {
+	open, away := s.sockets.Totals()
+	e := &pb.Edge{EdgeId: s.cfg.EdgeID, Epoch: s.cfg.Epoch, Version: s.cfg.Version, State: pb.EdgeState_EDGE_STATE_READY,
+		OpenSessions: uint64(open), SuspendedSessions: uint64(away), StartedAt: timestamppb.New(s.started), Namespaces: s.groups.Namespaces()}
+	if s.cfg.Connections != nil {
+		e.Connections = uint64(s.cfg.Connections())
+	}
+	if s.draining.Load() {
+		e.State = pb.EdgeState_EDGE_STATE_DRAINING
+	}
+	return &pb.GetEdgeResponse{Edge: e}, nil
+}
+
+// ListGroups returns every group that is known.
+func (s *Server) ListGroups(ctx context.Context, req *pb.ListGroupsRequest) (*pb.ListGroupsResponse, error) {
+	resp := &pb.ListGroupsResponse{}
+	for _, g := range s.groups.List() {
+		m := &pb.Group{Name: g.Name, Spec: specMessage(&g.Spec), BacklogEvents: uint64(g.Events), BacklogBytes: uint64(g.Bytes),
+			InFlight: uint64(g.InFlight), Redelivered: g.Redelivered, DeadLetters: g.DeadLetters, PausedClients: uint64(g.Paused)}
+		if !g.Oldest.IsZero() {
+			m.BacklogAge = durationpb.New(time.Since(g.Oldest))
+		}
+		for _, p := range g.Members {
+			m.Members = append(m.Members, &pb.Member{MemberId: p.ID, Attached: p.Attached, Sdk: p.SDK, InFlight: uint64(p.InFlight), Sessions: uint64(p.Sessions)})
+		}
+		resp.Groups = append(resp.Groups, m)
+	}
+	return resp, nil
+}
+
+// A bug in one call must not end the edge. The stack goes to the log, not to the caller.
+func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer s.recovered(info.FullMethod, &err)
+	return next(ctx, req)
+}
+
+func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer s.recovered(info.FullMethod, &err)
+	return next(srv, stream)
+}
+
+func (s *Server) recovered(method string, err *error) {
+	if p := recover(); p != nil {
+		s.log.Error("bug: a call panicked", "method", method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		*err = status.Error(codes.Internal, "internal error")
+	}
+}
+
+// memberError turns why a membership is over into a status.
+func memberError(err error) error {
+	var invalid *group.Invalid
+	switch {
+	case errors.As(err, &invalid):
+		return convert.Failure(codes.InvalidArgument, "HELLO_INVALID", invalid.Error()).Err()
+	case errors.Is(err, group.ErrFenced):
+		return convert.Failure(codes.FailedPrecondition, "FENCED", err.Error()).Err()
+	case errors.Is(err, group.ErrClosed):
+		return errStopping
+	case errors.Is(err, group.ErrTooManyGroups):
+		return convert.Failure(codes.ResourceExhausted, "TOO_MANY_GROUPS", err.Error()).Err()
+	}
+	return status.FromContextError(err).Err()
+}

@@ -1,0 +1,169 @@
+package control
+
+import (
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sio-edge/sio-edge/internal/control/convert"
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// tailQueue is how many entries a reader of the tail may lag behind.
+const tailQueue = 1024
+
+// tails shows what passes through the edge to those who watch. Nothing is built while nobody
+// does.
+type tails struct {
+	watched atomic.Bool
+	hook    func(on bool) // called when watched changes; static after construction
+
+	mu      sync.Mutex // guards the following
+	readers map[*tail]struct{}
+}
+
+// tail is one reader.
+type tail struct {
+	entries chan *pb.TailEventsResponse // never closed
+	target  *socketio.Target            // nil for everything
+	events  []string
+	missed  atomic.Uint64
+}
+
+func (t *tails) open(target *socketio.Target, events []string) *tail {
+	r := &tail{entries: make(chan *pb.TailEventsResponse, tailQueue), target: target, events: events}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.readers == nil {
+		t.readers = make(map[*tail]struct{})
+	}
+	t.readers[r] = struct{}{}
+	if !t.watched.Swap(true) {
+		t.hook(true)
+	}
+	return r
+}
+
+func (t *tails) close(r *tail) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.readers, r)
+	if len(t.readers) == 0 {
+		t.watched.Store(false)
+		t.hook(false)
+	}
+}
+
+// show gives the entry to every reader that wants it. A reader that is behind misses it.
+func (t *tails) show(entry *pb.TailEventsResponse, wants func(*tail) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for r := range t.readers {
+		if !wants(r) {
+			continue
+		}
+		select {
+		case r.entries <- entry:
+		default:
+			r.missed.Add(1)
+		}
+	}
+}
+
+// event shows an event on its way up.
+func (t *tails) event(offset uint64, ev *socketio.Event) {
+	if !t.watched.Load() {
+		return
+	}
+	entry := &pb.TailEventsResponse{At: timestamppb.New(ev.At), Entry: &pb.TailEventsResponse_Event{Event: convert.Event(offset, ev)}}
+	t.show(entry, func(r *tail) bool {
+		return (ev.Kind != socketio.ClientEvent || r.wantsEvent(ev.Name)) && r.wantsSocket(ev.Socket)
+	})
+}
+
+// emitted shows an emit on its way down.
+func (t *tails) emitted(e *socketio.Emit, receipt socketio.Receipt) {
+	if !t.watched.Load() {
+		return
+	}
+	emit := &pb.Emit{Target: convert.TargetMessage(&e.Target), Event: e.Event, Volatile: e.Volatile,
+		Payload: &pb.Payload{Json: e.Args, Attachments: e.Attachments}}
+	entry := &pb.TailEventsResponse{At: timestamppb.Now(), Entry: &pb.TailEventsResponse_Emitted{
+		Emitted: &pb.Emitted{Emit: emit, Receipt: convert.Receipt(receipt)}}}
+	t.show(entry, func(r *tail) bool {
+		return r.wantsEvent(e.Event) && (r.target == nil || r.target.Namespace == e.Target.Namespace)
+	})
+}
+
+// settled shows the end of a delivery.
+func (t *tails) settled(s *pb.Settled, ev *socketio.Event) {
+	if !t.watched.Load() {
+		return
+	}
+	s.Took = durationpb.New(time.Since(ev.At))
+	entry := &pb.TailEventsResponse{At: timestamppb.Now(), Entry: &pb.TailEventsResponse_Settled{Settled: s}}
+	t.show(entry, func(r *tail) bool {
+		return (ev.Kind != socketio.ClientEvent || r.wantsEvent(ev.Name)) && r.wantsSocket(ev.Socket)
+	})
+}
+
+func (r *tail) wantsEvent(name string) bool {
+	return len(r.events) == 0 || slices.ContainsFunc(r.events, func(pattern string) bool {
+		ok, _ := path.Match(pattern, name)
+		return ok
+	})
+}
+
+// wantsSocket decides by what never changes of a session, for it may be called under its lock:
+// rooms and users are resolved when the reader comes.
+func (r *tail) wantsSocket(s *socketio.Socket) bool {
+	t := r.target
+	return t == nil || t.Namespace == s.Nsp.Name && !slices.Contains(t.ExceptSIDs, s.SID) &&
+		(t.Everyone || slices.Contains(t.SIDs, s.SID))
+}
+
+// TailEvents streams what passes, from now on.
+func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_TailEventsServer) error {
+	var target *socketio.Target
+	if req.Filter != nil {
+		target = filter(req.Filter)
+		if len(target.Rooms)+len(target.UserIDs) > 0 {
+			now, err := s.sockets.List(target, "", int(^uint(0)>>1))
+			if err != nil {
+				return convert.Status(err).Err()
+			}
+			for _, k := range now {
+				target.SIDs = append(target.SIDs, k.SID)
+			}
+		}
+		if target.Namespace == "" {
+			target.Namespace = "/"
+		}
+	}
+	r := s.tails.open(target, req.Events)
+	defer s.tails.close(r)
+	for {
+		select {
+		case <-stream.Context().Done():
+			return nil
+		case <-s.stopping:
+			return errStopping
+		case entry := <-r.entries:
+			if n := r.missed.Swap(0); n > 0 {
+				missed := &pb.TailEventsResponse{At: entry.At, Entry: &pb.TailEventsResponse_Missed{Missed: n}}
+				if err := stream.Send(missed); err != nil {
+					return err
+				}
+			}
+			if err := stream.Send(entry); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package socketio
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Store keeps records beyond the process. No call waits for a disk. A Server without one keeps
+// its sessions as long as it lives.
+type Store interface {
+	// SaveSession keeps the newest record of a session; nil removes it.
+	SaveSession(key uint64, record []byte)
+	// SavePacket keeps a packet of a namespace's log.
+	SavePacket(namespace string, offset uint64, record []byte)
+	// TrimPackets removes the packets below an offset.
+	TrimPackets(namespace string, below uint64)
+	// Together runs f so that everything it saves survives together or not at all.
+	Together(f func())
+	// Committed calls f once everything saved before is on disk, or with the reason why it
+	// cannot be for now: in the order of these calls, never on the caller's stack. f must not
+	// wait.
+	Committed(f func(error))
+	// Refuses says why nothing more can be kept at present; nil if it can.
+	Refuses() error
+}
+
+// Clock tells the time since the machine booted, which nobody can set, so that a session's window
+// means the same to this process and to the next.
+type Clock struct {
+	Boot  string               // names the run of the operating system; empty if unknown
+	Since func() time.Duration // since it began
+}
+
+// Committed calls f once everything that was applied before is on disk.
+func (s *Server) Committed(f func(error)) {
+	if s.store == nil {
+		f(nil)
+		return
+	}
+	s.store.Committed(f)
+}
+
+// saveLocked records the session as it is.
+func (n *Namespace) saveLocked(k *Socket) {
+	if k.key != 0 {
+		n.srv.store.SaveSession(k.key, appendSession(nil, n.recordLocked(k)))
+	}
+}
+
+func (n *Namespace) recordLocked(k *Socket) *sessionRecord {
+	r := &sessionRecord{SID: k.SID, PID: k.pid, Namespace: n.Name, UserID: k.userID, Attributes: k.attrs,
+		Left: k.left, OpenedAt: k.openedAt, Revision: k.revision, Start: k.start, Acked: k.acked, Last: k.last,
+		Seq: k.savedSeq, Reason: k.reason}
+	for _, m := range k.rooms {
+		r.Rooms = append(r.Rooms, absenceFromRoom{room: m.room.name, since: m.since})
+	}
+	if k.until != 0 {
+		r.Until = k.until
+		clock := n.srv.cfg.Clock
+		if clock.Boot != "" {
+			r.Boot, r.BootUntil = clock.Boot, int64(clock.Since())+k.until-time.Now().UnixNano()
+		}
+	}
+	return r
+}
+
+// offsetGap is how far offsets jump at a start: packets that were sent but not committed when the
+// process died had offsets that clients may know.
+const offsetGap = 1 << 20
+
+// seqGap is how far the seq of a session jumps at a start, for the same reason.
+const seqGap = 1 << 32
+
+// Restore takes back the sessions and packets that a Store has kept: sessions wait for their
+// clients with what is left of their windows. It is called once, before the first client. What
+// does not parse is left out and counted.
+func (s *Server) Restore(sessions func(yield func(key uint64, record []byte)), packets func(yield func(namespace string, offset uint64, record []byte))) (restored, broken int) {
+	if s.cfg.RecoveryWindow <= 0 {
+		return 0, 0
+	}
+	packets(func(namespace string, offset uint64, record []byte) {
+		n := s.namespace(namespace)
+		p, err := parsePacket(n, offset, record)
+		if err != nil {
+			broken++
+			n.log.cut = max(n.log.cut, offset)
+			return
+		}
+		n.log.append(p, &s.cfg)
+	})
+	for _, n := range s.namespaces() {
+		n.log.trim(time.Now().UnixNano(), &s.cfg)
+		n.log.head += offsetGap
+	}
+	var waiting []*Socket
+	sessions(func(key uint64, record []byte) {
+		s.lastKey.Store(max(s.lastKey.Load(), key))
+		r, err := parseSession(record)
+		if err != nil {
+			broken++
+			s.store.SaveSession(key, nil)
+			return
+		}
+		waiting = append(waiting, s.namespace(r.Namespace).restore(key, r))
+	})
+	s.await(waiting)
+	if broken > 0 {
+		s.log.Warn("records lost: their sessions start anew", slog.Int("records", broken))
+	}
+	return len(waiting), broken
+}
+
+// restore takes one session back.
+func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
+	k := &Socket{SID: r.SID, Nsp: n, key: key, openedAt: r.OpenedAt, state: Away, seq: r.Seq + seqGap}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k.pid, k.userID, k.attrs, k.revision = r.PID, r.UserID, r.Attributes, r.Revision
+	n.addLocked(k)
+	for _, m := range r.Rooms {
+		n.joinLocked(k, m.room)
+		k.rooms[len(k.rooms)-1].since = m.since
+	}
+	k.left, k.savedSeq, k.revision = r.Left, k.seq, r.Revision
+	k.start, k.acked, k.last = r.Start, r.Acked, n.log.head
+	k.reason = EdgeRestart
+	if r.Until != 0 {
+		k.reason = r.Reason
+	}
+	k.until = n.srv.remaining(r)
+	return k
+}
+
+// remaining is when a restored session ends: the window again for one whose client was there, the
+// rest of it for one whose client was away.
+func (s *Server) remaining(r *sessionRecord) int64 {
+	now := time.Now().UnixNano()
+	window := int64(s.cfg.RecoveryWindow)
+	if r.Until == 0 {
+		return now + window
+	}
+	left := r.Until - now
+	if c := s.cfg.Clock; r.Boot != "" && r.Boot == c.Boot {
+		left = r.BootUntil - int64(c.Since())
+	}
+	return now + min(max(left, 0), window)
+}
+
+// await begins the windows of restored sessions, the shortest first.
+func (s *Server) await(sockets []*Socket) {
+	slices.SortFunc(sockets, func(a, b *Socket) int { return cmp.Compare(a.until, b.until) })
+	for _, k := range sockets {
+		k.mu.Lock()
+		k.absence++
+		s.windows.addAt(time.Unix(0, k.until), absence{k, k.absence})
+		k.Nsp.mu.Lock()
+		k.Nsp.saveLocked(k)
+		k.Nsp.mu.Unlock()
+		k.mu.Unlock()
+	}
+}

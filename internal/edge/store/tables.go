@@ -1,0 +1,15 @@
+package store
+
+// SaveSession keeps the record of a session; nil removes it.
+func (s *Store) SaveSession(key uint64, record []byte) { s.Put(Sessions, "", key, record) }
+
+// SavePacket keeps a packet of a namespace's log.
+func (s *Store) SavePacket(namespace string, offset uint64, record []byte) {
+	s.Put(Packets, namespace, offset, record)
+}
+
+// TrimPackets removes the packets of a namespace below an offset.
+func (s *Store) TrimPackets(namespace string, below uint64) { s.Trim(Packets, namespace, below) }
+
+// Refuses says why what must be kept cannot be taken now; nil if it can.
+func (s *Store) Refuses() error { return s.State().err() }
