@@ -34,6 +34,38 @@ func (a Args) Len() int {
 	}
 }
 
+// Slice returns the arguments from index from up to index to, as far as there are any, with the
+// attachments that they need.
+func (a Args) Slice(from, to int) Args {
+	var out Args
+	text := []byte{'['}
+	rest := elements{a.JSON, 0}
+	for i := range to {
+		raw, ok := rest.next()
+		if !ok {
+			break
+		}
+		if i < from {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		if len(a.Attachments) > 0 {
+			raw = replacePlaceholders(raw, func(dst []byte, num int) []byte {
+				if num >= len(a.Attachments) {
+					return append(dst, "null"...)
+				}
+				out.Attachments = append(out.Attachments, a.Attachments[num])
+				return appendPlaceholder(dst, len(out.Attachments)-1)
+			})
+		}
+		text = append(text, raw...)
+	}
+	out.JSON = append(text, ']')
+	return out
+}
+
 // Bind decodes the arguments into what the pointers point to, one each. Missing arguments leave
 // their target alone, surplus ones are ignored.
 func (a Args) Bind(targets ...any) error {

@@ -107,19 +107,24 @@ func (r *restorer) restore(v reflect.Value) {
 			if num, ok := r.tokens.number(v.Bytes()); ok {
 				v.SetBytes(r.attachments[num])
 			}
-		case holdsBytes(v.Type().Elem()):
+		case !plain(v.Type().Elem()):
 			for i := range v.Len() {
 				r.restore(v.Index(i))
 			}
 		}
 	case reflect.Map:
-		if !holdsBytes(v.Type().Elem()) {
+		if plain(v.Type().Elem()) {
 			return
 		}
 		for iter := v.MapRange(); iter.Next(); {
 			v.SetMapIndex(iter.Key(), r.restored(iter.Value()))
 		}
 	}
+}
+
+// plain says that values of the type hold nothing but themselves.
+func plain(t reflect.Type) bool {
+	return t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String
 }
 
 // restored is restore for a value that cannot be changed in place.

@@ -82,24 +82,32 @@ func (in *inbox) admit(d delivery) (next, gap bool) {
 	return true, gap
 }
 
+// idleWorkers is how many goroutines are kept when there is nothing to do: a new one has to grow
+// its stack first, which costs more than a small handler.
+const idleWorkers = 256
+
 // dispatcher runs the handlers of one socket one after the other, those of many sockets at the
 // same time. A socket without deliveries costs no goroutine.
 type dispatcher struct {
 	// Static after construction.
 	handle func(*Socket, delivery)
 	limit  int
+	hand   chan *Socket  // to an idle worker; without buffer
+	quit   chan struct{} // closed at the end: idle workers end
+	ended  sync.WaitGroup
 
-	mu      sync.Mutex // guards the following fields
-	active  int
-	waiting []*Socket     // for a goroutine, when limit are active
+	mu      sync.Mutex    // guards the following fields
+	active  int           // sockets that are worked on
+	workers int           // goroutines, active and idle
+	waiting []*Socket     // for a worker, when limit are active
 	idle    chan struct{} // closed when active falls to 0; nil if nobody waits
 }
 
 func newDispatcher(handle func(*Socket, delivery), limit int) *dispatcher {
-	return &dispatcher{handle: handle, limit: max(limit, 1)}
+	return &dispatcher{handle: handle, limit: max(limit, 1), hand: make(chan *Socket), quit: make(chan struct{})}
 }
 
-// push queues deliveries for the socket.
+// push queues a delivery for the socket.
 func (x *dispatcher) push(s *Socket, d delivery) {
 	s.inbox.mu.Lock()
 	s.inbox.queue = append(s.inbox.queue, d)
@@ -116,33 +124,63 @@ func (x *dispatcher) push(s *Socket, d delivery) {
 		return
 	}
 	x.active++
-	go x.work(s)
-}
-
-// work empties the inbox of s and of those that wait.
-func (x *dispatcher) work(s *Socket) {
-	for ; s != nil; s = x.next() {
-		for d, ok := s.inbox.pop(); ok; d, ok = s.inbox.pop() {
-			x.handle(s, d)
-		}
+	select {
+	case x.hand <- s:
+	default:
+		x.workers++
+		x.ended.Add(1)
+		go x.work(s)
 	}
 }
 
-// next returns a socket that waits for a goroutine, or nil at the end of this one.
-func (x *dispatcher) next() *Socket {
+// work empties the inbox of s, then of those that wait, then of those that come.
+func (x *dispatcher) work(s *Socket) {
+	defer x.ended.Done()
+	for s != nil {
+		for d, ok := s.inbox.pop(); ok; d, ok = s.inbox.pop() {
+			x.handle(s, d)
+		}
+		next, stay := x.next()
+		if stay {
+			select {
+			case next = <-x.hand:
+			case <-x.quit:
+			}
+		}
+		s = next
+	}
+}
+
+// next returns a socket that waits for a worker. If there is none, stay says whether to idle.
+func (x *dispatcher) next() (s *Socket, stay bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.waiting) > 0 {
-		s := x.waiting[0]
+		s = x.waiting[0]
 		x.waiting[0] = nil
 		x.waiting = x.waiting[1:]
-		return s
+		return s, false
 	}
 	if x.active--; x.active == 0 && x.idle != nil {
 		close(x.idle)
 		x.idle = nil
 	}
-	return nil
+	if x.workers-x.active > idleWorkers {
+		x.workers--
+		return nil, false
+	}
+	return nil, true
+}
+
+// close ends the workers. It waits for them if none is busy.
+func (x *dispatcher) close() {
+	close(x.quit)
+	x.mu.Lock()
+	idle := x.active == 0
+	x.mu.Unlock()
+	if idle {
+		x.ended.Wait()
+	}
 }
 
 // idleWithin waits until no handler runs.

@@ -134,6 +134,7 @@ func (e *Edge) Run(ctx context.Context) error {
 			e.cfg.log.Warn("handlers do not end with their context; left behind", "group", e.cfg.group)
 		}
 	}
+	e.dispatch.close()
 	e.link.close()
 	e.statuses.close()
 	return err

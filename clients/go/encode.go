@@ -171,7 +171,7 @@ func (s *substituter) masked(v reflect.Value) reflect.Value {
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
 			_, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if !c.Field(i).CanSet() || strings.Contains(options, "omitempty") && v.Field(i).IsZero() {
+			if !c.Field(i).CanSet() || strings.Contains(options, "omitempty") && isBytes(field.Type) && v.Field(i).Len() == 0 {
 				continue
 			}
 			c.Field(i).Set(s.masked(v.Field(i)))
