@@ -114,6 +114,8 @@ class Deliveries:
 
     def take(self, batch: Iterable[event_service_pb2.Delivery]) -> None:
         """Takes deliveries in the order they arrived."""
+        if self._closing:
+            return  # they could not be settled any more
         now = time.monotonic()
         for delivery in batch:
             event = delivery.event
@@ -282,9 +284,13 @@ class Deliveries:
         """Waits until every delivery is settled."""
         await self._idle.wait()
 
+    def stop(self) -> None:
+        """Takes no more deliveries."""
+        self._closing = True
+
     async def close(self) -> None:
         """Cancels the handlers that still run and waits for them."""
-        self._closing = True
+        self.stop()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
