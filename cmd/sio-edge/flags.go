@@ -50,6 +50,9 @@ func (v flagValues) asMap() map[string]any {
 	m := make(map[string]any, len(v))
 	for key, written := range v {
 		m[key] = written
+		if len(written) == 1 {
+			m[key] = written[0]
+		}
 	}
 	return m
 }

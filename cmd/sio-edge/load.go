@@ -130,8 +130,9 @@ func (l *loader) file(path string, named origin, known map[string]reflect.Struct
 		return
 	}
 	values := make(map[string]any)
-	for _, key := range slices.Sorted(maps.Keys(parsed.Raw())) {
-		value := parsed.Raw()[key]
+	flat := parsed.All() // "cors:" with "origin:" below it is cors.origin, and no key of ours
+	for _, key := range slices.Sorted(maps.Keys(flat)) {
+		value := flat[key]
 		if _, ok := known[key]; key == "config" {
 			l.faults = append(l.faults, fmt.Errorf("%s: config: only --config and %s name a file", name, envName("config")))
 		} else if !ok {
@@ -213,9 +214,6 @@ func suggestion(key string, known map[string]reflect.StructField) string {
 	best, distance := "", 1+len(normal)/3
 	for k := range known {
 		d := editDistance(normal, k)
-		if strings.HasPrefix(k, normal+"-") {
-			d = min(d, 1) // "cors:" with keys below it
-		}
 		if d < distance || d == distance && k < best {
 			best, distance = k, d
 		}

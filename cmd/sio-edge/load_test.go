@@ -53,10 +53,10 @@ func TestFaults(t *testing.T) {
 			flags: flagValues{"ping-interval": {"25"}, "max-payload": {"1 megabyte"}, "queue-packets": {"many"},
 				"allow-upgrades": {"perhaps"}, "listen": {"3000"}, "recovery-window": {"10ms"}},
 			want: []string{
+				"--allow-upgrades perhaps: true or false",
 				"--ping-interval 25: a duration with a unit, such as 300ms, 25s or 5m",
 				`--max-payload "1 megabyte": a size, such as 1000000, 512KiB or 1MB`,
 				"--queue-packets many: a whole number, such as 4096",
-				"--allow-upgrades perhaps: true or false",
 				"--recovery-window 10ms: at least 1s (0 switches recovery off)",
 				"--listen 3000: an address such as :3000 or 127.0.0.1:3000",
 			},
@@ -110,7 +110,7 @@ func TestFaults(t *testing.T) {
 			file: "ping_interval: 25s\ncors:\n  origin: '*'\npingTimout: 20s\nconfig: b.yaml\nzzz: 1\n",
 			want: []string{
 				`edge.yaml: config: only --config and SIO_EDGE_CONFIG name a file`,
-				`edge.yaml: cors: no such key, perhaps cors-origin?`,
+				`edge.yaml: cors.origin: no such key, perhaps cors-origin?`,
 				`edge.yaml: pingTimout: no such key, perhaps ping-timeout?`,
 				`edge.yaml: ping_interval: no such key, perhaps ping-interval?`,
 				`edge.yaml: zzz: no such key`,
