@@ -68,14 +68,14 @@ for (const name of ["/", "/custom"]) {
     }
     socket.on("message", (...args) => socket.emit("message-back", ...args));
     socket.on("message-with-ack", (...args) => args.pop()(...args));
-    socket.on("cmd", async (command, reply) => reply(await run(socket, command)));
+    socket.on("count", (i, reply) => (socket.emit("counted", i), reply?.(i)));
+    socket.on("cmd", async (command, binary, reply) => reply(await run(socket, command, binary)));
   });
 }
 
-async function run(socket, command) {
-  const { op } = command;
+async function run(socket, command, binary) {
   try {
-    return await commands[op](socket, command);
+    return await commands[command.op](socket, command, binary);
   } catch (error) {
     return { error: error.message };
   }
@@ -88,21 +88,22 @@ function select(socket, to) {
   return socket.nsp.to(targets).except([...exceptRooms, ...exceptSids]);
 }
 
-// What a client can ask for with the event `cmd`; backend/main.go has the same table.
+// What a client can ask for with the event `cmd`; backend/commands.go has the same table.
 const commands = {
   join: (socket, { sid, rooms }) => (socket.nsp.in(sid ?? socket.id).socketsJoin(rooms), {}),
   leave: (socket, { sid, rooms }) => (socket.nsp.in(sid ?? socket.id).socketsLeave(rooms), {}),
   disconnect: (socket, { to, close }) => (select(socket, to).disconnectSockets(close), {}),
 
-  async emit(socket, { to, event, args = [], volatile, timeout }) {
+  async emit(socket, { to, event, args = [], volatile, timeout }, binary) {
     let operator = select(socket, to);
-    const matched = (await operator.fetchSockets()).length;
+    if (binary) args = [...args, binary];
     if (volatile) operator = operator.volatile;
-    if (!timeout) return operator.emit(event, ...args), { matched };
+    if (!timeout) return operator.emit(event, ...args), {};
+    const matched = (await operator.fetchSockets()).length;
     const answers = await new Promise((resolve) =>
       operator.timeout(timeout).emit(event, ...args, (_, answers) => resolve(answers)),
     );
-    return { matched, acked: answers.length, timedOut: matched - answers.length, answers };
+    return { acked: answers.length, timedOut: matched - answers.length, answers };
   },
 
   burst(socket, { event, count }) {
@@ -110,7 +111,13 @@ const commands = {
     return {};
   },
 
-  async session(socket, { sid }) {
+  "volatile-burst"(socket, { event, count }) {
+    for (let i = 0; i < count; i++) socket.volatile.emit(event, i);
+    socket.emit(event, "last");
+    return {};
+  },
+
+  async session(socket, { sid = socket.id }) {
     const [found] = await socket.nsp.in(sid).fetchSockets();
     if (!found) return { error: "SESSION_GONE" };
     const rooms = [...found.rooms].filter((room) => room !== sid && !room.startsWith("user ")).sort();
@@ -121,11 +128,12 @@ const commands = {
     return { count: (await socket.nsp.in(rooms).fetchSockets()).length };
   },
 
-  update(socket, { set = {}, unset = [] }) {
-    Object.assign(socket.data.attributes, set);
-    for (const key of unset) delete socket.data.attributes[key];
-    return {};
+  handshake(socket) {
+    const { query, headers, address, secure } = socket.handshake;
+    return { query, headers, address, secure };
   },
+
+  update: (socket, { set }) => (Object.assign(socket.data.attributes, set), {}),
 
   history: (_, { label }) => ({ entries: histories.get(label) ?? [] }),
 };

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 )
 
@@ -150,10 +151,10 @@ func (c config) echo(address string) []string {
 }
 
 func (c config) edge(clients, control, ops, data string) []string {
-	args := append(c.heartbeat(), "--listen", clients, "--control", control, "--ops", ops, "--data", data,
+	args := append(c.heartbeat(), "--listen", clients, "--control-listen", control, "--ops-listen", ops, "--data-dir", data,
 		"--recovery-window", "0", "--connect-timeout", c.connectTimeout.String())
 	if c.cors != "" {
-		args = append(args, "--cors", c.cors)
+		args = append(args, "--cors-origin", c.cors, fmt.Sprintf("--cors-credentials=%t", c.cors != "*"))
 	}
 	return args
 }
@@ -198,18 +199,24 @@ func admits(ctx context.Context, base string) error {
 		return fmt.Errorf("%s: %w (%d %s)", base, err, r.Status, r.Body)
 	}
 	defer w.Close()
-	if err := w.WriteMessage(1, []byte("40")); err != nil {
+	if err := w.WriteMessage(websocket.TextMessage, []byte("40")); err != nil {
 		return err
 	}
-	for f := range w.frames {
-		switch {
-		case len(f.data) > 1 && f.data[:2] == "40":
-			return nil
-		case len(f.data) > 1 && f.data[:2] == "44":
-			return fmt.Errorf("%s answers %s", base, f.data)
+	// Without a backend there is a namespace, but nobody who greets.
+	limit := time.After(500 * time.Millisecond)
+	for {
+		select {
+		case f, open := <-w.frames:
+			if f.data == `42["auth",{}]` {
+				return nil
+			}
+			if !open {
+				return fmt.Errorf("%s: %w", base, w.err)
+			}
+		case <-limit:
+			return fmt.Errorf("%s: no backend greets", base)
 		}
 	}
-	return w.err
 }
 
 // process is a server that a test started.
