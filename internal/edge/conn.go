@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -16,9 +17,14 @@ const methodRefused = "REFUSED"
 
 const refusedHead = methodRefused + " / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
+// maxEarly bounds what a client may send before it knows whether its upgrade is accepted.
+const maxEarly = 4 << 10
+
+var errEarly = errors.New("too much data before the upgrade")
+
 // conn is a client's connection while net/http serves it: it hands a request head on only once
 // the head is complete and checked. Bodies pass through, and after a WebSocket upgrade so does
-// everything; NetConn then gets this layer out of the way.
+// everything; TCPConn then gets this layer out of the way.
 type conn struct {
 	net.Conn
 	headerTimeout time.Duration
@@ -31,6 +37,7 @@ type conn struct {
 	ready int    // so many of held may be handed on
 	head  head
 	body  body
+	asks  bool   // the request being answered asks for an upgrade
 	raw   bool   // nothing is inspected any more
 	fault *fault // why no more requests are read
 	end   error  // what Read returns once held was handed on
@@ -60,6 +67,15 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, c.end
 		case c.raw:
 			return c.Conn.Read(p)
+		case c.asks:
+			// Whether this is another request or the new protocol already is not decided yet.
+			n, err := c.Conn.Read(p)
+			if c.held = append(c.held, p[:n]...); len(c.held) > maxEarly {
+				return 0, &net.OpError{Op: "read", Net: "tcp", Err: errEarly}
+			}
+			if n == 0 {
+				return 0, err
+			}
 		case len(c.held) == 0:
 			n, err := c.Conn.Read(p)
 			if n == 0 {
@@ -112,6 +128,7 @@ func (c *conn) inspect(b []byte) (ready, used int) {
 			ready = len(dropUnderscored(b[:n]))
 		}
 		c.body = newBody(&c.head)
+		c.asks = c.head.upgrade && c.body.done()
 		c.head = head{}
 	}
 	n, f := c.body.take(b[used:])
@@ -172,6 +189,9 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
+// answered ends the doubt of an upgrade that was refused: what came since is another request.
+func (c *conn) answered() { c.asks = false }
+
 // takeOver ends inspection: a handler has taken the connection from net/http. Bytes read ahead
 // come first out of Read.
 func (c *conn) takeOver() {
@@ -180,13 +200,14 @@ func (c *conn) takeOver() {
 	c.release()
 }
 
-// NetConn returns the connection to use from now on by the handler that took it over: the one
-// beneath, or c itself while c still has bytes to hand on.
-func (c *conn) NetConn() net.Conn {
-	if c.raw && len(c.held) == 0 && c.end == nil {
-		return c.Conn
+// TCPConn returns the connection beneath for whoever took this one over, nil if bytes that were
+// read ahead have to come out of Read, or if it is not TCP.
+func (c *conn) TCPConn() *net.TCPConn {
+	if !c.raw || len(c.held) > 0 || c.end != nil {
+		return nil
 	}
-	return c
+	tcp, _ := c.Conn.(*net.TCPConn)
+	return tcp
 }
 
 // CloseWrite tells the client that no more will come.

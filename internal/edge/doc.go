@@ -58,6 +58,6 @@
 // # From the door to the engine
 //
 // Every accepted connection is wrapped in one that checks each request head as it came from the
-// network, before net/http repairs it. On upgrade that layer steps aside: its method NetConn
-// returns the connection beneath, or itself while it has bytes read ahead.
+// network, before net/http repairs it. On upgrade that layer steps aside: its method TCPConn
+// returns the connection beneath, or nil while it has bytes read ahead.
 package edge

@@ -59,6 +59,7 @@ type head struct {
 	length      int64 // Content-Length
 	hasLength   bool
 	chunked     bool
+	upgrade     bool
 	underscored bool // some field name has an underscore
 }
 
@@ -170,6 +171,8 @@ func (h *head) field(line []byte) *fault {
 			}
 			h.host = true
 		}
+	case len("Upgrade"):
+		h.upgrade = h.upgrade || isName(name, "Upgrade")
 	case len("Connection"):
 		// A connection kept alive by HTTP/1.0 is framed by guesses.
 		if h.oldVersion && isName(name, "Connection") && isName(value, "keep-alive") {

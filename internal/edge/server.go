@@ -115,8 +115,11 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 		ConnState: func(c net.Conn, state http.ConnState) {
-			if state == http.StateHijacked {
+			switch state { // nobody reads at these moments
+			case http.StateHijacked:
 				c.(*conn).takeOver()
+			case http.StateIdle:
+				c.(*conn).answered()
 			}
 		},
 	}

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type echo struct {
 	mu          sync.Mutex
 	reached     []string
+	gone        chan struct{} // one for each that the client left
 	connections atomic.Int64
 	waiting     chan struct{} // one for each request that waits
 	closed      chan struct{} // closed by Close
@@ -39,7 +40,7 @@ type echo struct {
 }
 
 func newEcho() *echo {
-	return &echo{waiting: make(chan struct{}, 8), closed: make(chan struct{}), hijacked: make(chan net.Conn, 1), early: make(chan string, 1)}
+	return &echo{waiting: make(chan struct{}, 8), gone: make(chan struct{}, 8), closed: make(chan struct{}), hijacked: make(chan net.Conn, 1), early: make(chan string, 1)}
 }
 
 func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,9 +54,13 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "body", http.StatusBadRequest)
 	case strings.HasSuffix(r.URL.Path, "/wait"):
 		e.waiting <- struct{}{}
-		<-e.closed
-		io.WriteString(w, "closed")
-	case r.Header.Get("Upgrade") != "":
+		select {
+		case <-e.closed:
+			io.WriteString(w, "closed")
+		case <-r.Context().Done():
+			e.gone <- struct{}{}
+		}
+	case r.Header.Get("Upgrade") != "" && !strings.Contains(r.URL.Path, "/plain"):
 		c, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			panic(err)
@@ -237,9 +242,9 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("buffered %q", early)
 		}
 		wrapped := <-engine.hijacked
-		beneath, ok := wrapped.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn)
-		if !ok {
-			t.Fatal("the connection beneath is not a *net.TCPConn")
+		beneath := tcpConn(wrapped)
+		if beneath == nil {
+			t.Fatal("the connection beneath is not handed out")
 		}
 		defer beneath.Close()
 		if n := s.listener.open.Load(); n != 0 {
@@ -254,21 +259,48 @@ func TestUpgrade(t *testing.T) {
 	t.Run("with early bytes", func(t *testing.T) {
 		s, engine := start(t, Config{})
 		c := dial(t, s.Addr)
-		io.WriteString(c, upgrade+"early")
+		const frames = "\x81\x80\n\r\nPRI * HTTP/2.0\r\n\r\n"
+		io.WriteString(c, upgrade+frames)
 		early := <-engine.early
 		wrapped := <-engine.hijacked
 		defer wrapped.Close()
 		io.WriteString(c, " and late")
-		b := make([]byte, len("early and late")-len(early))
+		b := make([]byte, len(frames+" and late")-len(early))
 		io.ReadFull(wrapped, b)
-		if got := early + string(b); got != "early and late" {
+		if got := early + string(b); got != frames+" and late" {
 			t.Errorf("got %q", got)
 		}
-		if _, ok := wrapped.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn); !ok {
+		if tcpConn(wrapped) == nil {
 			t.Error("still in the way with nothing left to hand on")
 		}
 	})
+	t.Run("refused", func(t *testing.T) {
+		s, _ := start(t, Config{})
+		c := dial(t, s.Addr)
+		// The first is answered without an upgrade.
+		io.WriteString(c, "POST /socket.io/plain HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"+
+			"GET /socket.io/c HTTP/1.1\r\nHost: a\r\n\r\n"+"GET /socket.io/d HTTP/1.1\nHost: a\n\n")
+		r := bufio.NewReader(c)
+		for _, want := range []int{200, 200, 400} {
+			if status, _, _ := read(t, r); status != want {
+				t.Fatalf("status %d, want %d", status, want)
+			}
+		}
+	})
+	t.Run("too much too early", func(t *testing.T) {
+		s, engine := start(t, Config{})
+		c := dial(t, s.Addr)
+		io.WriteString(c, strings.Replace(upgrade, "/socket.io/", "/socket.io/plain/wait", 1)+strings.Repeat("x", 8192))
+		<-engine.waiting
+		select {
+		case <-engine.gone:
+		case <-time.After(5 * time.Second):
+			t.Error("the request goes on")
+		}
+	})
 }
+
+func tcpConn(c net.Conn) *net.TCPConn { return c.(interface{ TCPConn() *net.TCPConn }).TCPConn() }
 
 // pipes is a listener of in-memory connections.
 type pipes chan net.Conn
