@@ -1,0 +1,14 @@
+// Builds dist: CommonJS by tsc, and an ESM face on it, so that both sides share one set of classes.
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+rmSync(join(root, "dist"), { recursive: true, force: true });
+execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.json")], { stdio: "inherit" });
+const face = 'export * from "./index.js";\n';
+writeFileSync(join(root, "dist/index.mjs"), face);
+writeFileSync(join(root, "dist/index.d.mts"), face);

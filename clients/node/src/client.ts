@@ -1,0 +1,88 @@
+import { EventEmitter } from "node:events";
+import type { Handshake as WireHandshake } from "./gen/sioedge/v1/session";
+import { type ConnectionRequest, toHandshake, toRequest } from "./handshake";
+import type { Server } from "./server";
+import type { Socket } from "./socket";
+
+interface ConnectionEvents {
+  close: [reason: string];
+}
+
+/** A client's connection to the edge, as far as it can be seen from here. */
+export class Connection extends EventEmitter<ConnectionEvents> {
+  /** Shared by the sockets of one client; not the Engine.IO sid, which is a secret. */
+  readonly id: string;
+  /** What carried the connection when this was told last: "polling" or "websocket". */
+  readonly transport: { name: string };
+  readonly remoteAddress: string;
+  readonly request: ConnectionRequest;
+  readonly protocol = 4;
+  readyState: "open" | "closed" = "open";
+
+  /** @internal */
+  constructor(id: string, transport: string, handshake: WireHandshake | undefined) {
+    super();
+    this.id = id;
+    this.transport = { name: transport || handshake?.transport || "polling" };
+    this.request = toRequest(toHandshake(handshake, {}));
+    this.remoteAddress = this.request.socket.remoteAddress;
+  }
+}
+
+/** One client: a connection and the sockets of this process on it, one for each namespace. */
+export class Client {
+  readonly id: string;
+  /** The sockets of this process on the connection, by id. */
+  readonly sockets = new Map<string, Socket<any, any, any, any>>();
+
+  /** @internal */
+  constructor(
+    readonly server: Server<any, any, any, any>,
+    readonly conn: Connection,
+  ) {
+    this.id = conn.id;
+  }
+
+  /** See {@link Connection.request}. */
+  get request(): ConnectionRequest {
+    return this.conn.request;
+  }
+}
+
+/** The clients that have a socket in this process. */
+export class Clients {
+  private readonly byId = new Map<string, Client>();
+
+  constructor(
+    private readonly server: Server<any, any, any, any>,
+    private readonly opened: (conn: Connection) => void,
+  ) {}
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  /** Finds or makes the client of a connection. */
+  get(id: string, transport: string, handshake: WireHandshake | undefined): Client {
+    let client = this.byId.get(id);
+    if (client === undefined) {
+      client = new Client(this.server, new Connection(id, transport, handshake));
+      if (id !== "") {
+        this.byId.set(id, client);
+        this.opened(client.conn);
+      }
+    } else if (transport !== "") {
+      client.conn.transport.name = transport;
+    }
+    return client;
+  }
+
+  /** Forgets a socket, and its client with the last one. */
+  remove(socket: Socket<any, any, any, any>, reason: string): void {
+    const { client } = socket;
+    if (!client.sockets.delete(socket.id) || client.sockets.size > 0) return;
+    this.byId.delete(client.id);
+    client.conn.readyState = "closed";
+    client.conn.emit("close", reason);
+  }
+}

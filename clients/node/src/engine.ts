@@ -1,0 +1,40 @@
+import { EventEmitter } from "node:events";
+import type { Clients, Connection } from "./client";
+
+interface EngineEvents {
+  connection: [conn: Connection];
+}
+
+const elsewhere = new Map([
+  ["use", "HTTP middlewares run where HTTP is: put a proxy before the edge"],
+  ["headers", "response headers are set in the edge's configuration"],
+  ["initial_headers", "response headers are set in the edge's configuration"],
+  ["connection_error", "refused connections are in the edge's metrics and log"],
+]);
+
+/** What can be seen of the clients' connections from here. */
+export class Engine extends EventEmitter<EngineEvents> {
+  /** @internal */
+  constructor(private readonly clients: Clients) {
+    super();
+  }
+
+  /** The clients that have a socket in this process. */
+  get clientsCount(): number {
+    return this.clients.size;
+  }
+
+  /** Throws: HTTP is served by the edge. */
+  use(): never {
+    throw unavailable("use");
+  }
+
+  override on(event: any, listener: (...args: any[]) => void): this {
+    if (elsewhere.has(event)) throw unavailable(event);
+    return super.on(event, listener);
+  }
+}
+
+function unavailable(name: string): Error {
+  return new Error(`io.engine: "${name}" is not available: ${elsewhere.get(name)}`);
+}

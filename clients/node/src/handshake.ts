@@ -1,0 +1,70 @@
+import type { Handshake as WireHandshake } from "./gen/sioedge/v1/session";
+
+/** What a client said when it connected. */
+export interface Handshake {
+  /** The headers of the request that opened the connection, as far as the edge forwards them. */
+  headers: Record<string, string>;
+  /** When the connection began, for people. */
+  time: string;
+  /** The address of the client; behind a proxy that the edge trusts, the one that the proxy names. */
+  address: string;
+  /** The request came from a page: it has an Origin header. */
+  xdomain: boolean;
+  /** The edge ended TLS for this connection. */
+  secure: boolean;
+  /** When the connection began, in milliseconds. */
+  issued: number;
+  /** The URL of the request. */
+  url: string;
+  /** The query of the request, EIO and transport included. */
+  query: Record<string, string>;
+  /** What the client gave as auth. */
+  auth: Record<string, any>;
+}
+
+/** The request that opened a client's connection: what is left of it on this side of the wire. */
+export interface ConnectionRequest {
+  readonly method: "GET";
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly socket: { readonly remoteAddress: string; readonly encrypted: boolean };
+  readonly connection: { readonly remoteAddress: string; readonly encrypted: boolean };
+  readonly _query: Record<string, string>;
+}
+
+/** Builds a handshake. Absent parts, as of a session that was never seen, are empty. */
+export function toHandshake(h: WireHandshake | undefined, auth: Record<string, any>): Handshake {
+  const issued = h?.issuedAt ? h.issuedAt.seconds * 1000 + Math.floor(h.issuedAt.nanos / 1e6) : Date.now();
+  const query = h?.query ?? {};
+  const search = new URLSearchParams(query).toString();
+  return {
+    headers: h?.headers ?? {},
+    time: String(new Date(issued)),
+    address: host(h?.remoteAddr ?? ""),
+    xdomain: h?.headers["origin"] !== undefined,
+    secure: h?.secure ?? false,
+    issued,
+    url: (h?.path ?? "") + (search === "" ? "" : `?${search}`),
+    query,
+    auth,
+  };
+}
+
+/** Builds what stands for the request. */
+export function toRequest(h: Handshake): ConnectionRequest {
+  const socket = { remoteAddress: h.address, encrypted: h.secure };
+  return { method: "GET", url: h.url, headers: h.headers, socket, connection: socket, _query: h.query };
+}
+
+/** Parses an auth object; anything else is no auth. */
+export function parseAuth(json: Buffer): Record<string, any> {
+  if (json.length === 0) return {};
+  const auth: unknown = JSON.parse(json.toString());
+  return typeof auth === "object" && auth !== null ? auth : {};
+}
+
+// "192.0.2.7:51000" and "[2001:db8::1]:51000" without the port.
+function host(address: string): string {
+  const m = /^\[(.*)\]:\d+$/.exec(address) ?? /^([^:]*):\d+$/.exec(address);
+  return m?.[1] ?? address;
+}
