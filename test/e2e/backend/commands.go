@@ -83,7 +83,7 @@ func (b *backend) run(ctx context.Context, n *sioedge.Namespace, s *sioedge.Sock
 		return session(ctx, n, c.SID)
 	case "count":
 		count, err := room(n, c.Rooms).Count(ctx)
-		return map[string]any{"count": count.Sockets}, err
+		return map[string]any{"count": count.Open}, err
 	case "handshake":
 		h := s.Handshake()
 		return map[string]any{"query": h.Query, "headers": h.Headers, "address": h.RemoteAddr, "secure": h.Secure}, nil
