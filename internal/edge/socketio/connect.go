@@ -35,12 +35,6 @@ func (c *client) connect(p *sio.Packet) {
 		c.fail(ForcedServerClose) // also for two at once: the reference makes two sockets of them
 		return
 	}
-	if p.Data != nil {
-		if err := sio.CheckObject(p.Data, c.srv.cfg.Limits); err != nil {
-			c.refuse(name, "Auth payload invalid", nil)
-			return
-		}
-	}
 	admission := c.srv.backend.Admission(name)
 	if admission == Unknown || c.full() {
 		if c.refused++; c.refused >= maxRefused {

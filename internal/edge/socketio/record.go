@@ -124,18 +124,10 @@ func parseSession(b []byte) (*sessionRecord, error) {
 		case 4:
 			r.UserID = string(v)
 		case 5:
-			var name, value string
-			inner = errors.Join(inner, fields(v, func(field protowire.Number, _ uint64, v []byte) {
-				if field == 1 {
-					name = string(v)
-				} else if field == 2 {
-					value = string(v)
-				}
-			}))
 			if r.Attributes == nil {
 				r.Attributes = make(map[string]string)
 			}
-			r.Attributes[name] = value
+			inner = errors.Join(inner, parsePair(v, r.Attributes))
 		case 6, 7:
 			var m absenceFromRoom
 			inner = errors.Join(inner, fields(v, func(field protowire.Number, n uint64, v []byte) {
