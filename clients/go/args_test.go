@@ -17,6 +17,13 @@ type file struct {
 	Void []byte         `json:"void,omitempty"`
 }
 
+type inner struct{ Data []byte }
+
+type outer struct {
+	inner
+	N int
+}
+
 var bin = [][]byte{{0, 1, 2}, {}, []byte("three")}
 
 func TestEncodeArgs(t *testing.T) {
@@ -35,6 +42,7 @@ func TestEncodeArgs(t *testing.T) {
 		{"binary", []any{bin[0], "x", bin[1]}, `[{"_placeholder":true,"num":0},"x",{"_placeholder":true,"num":1}]`, 2},
 		{"no binary", []any{[]byte(nil)}, `[null]`, 0},
 		{"in a struct", []any{1, &file{Name: "a", Data: bin[0], Skip: bin[1], Void: []byte{}}}, `[1,{"Name":"a","Data":{"_placeholder":true,"num":0}}]`, 1},
+		{"embedded", []any{outer{inner{bin[0]}, 1}}, `[{"Data":{"_placeholder":true,"num":0},"N":1}]`, 1},
 		{"deeper", []any{file{More: &file{Tags: map[string]any{"x": []any{bin[2]}}}}},
 			`[{"Name":"","Data":null,"More":{"Name":"","Data":null,"tags":{"x":[{"_placeholder":true,"num":0}]}}}]`, 1},
 		{"slices and maps", []any{[][]byte{bin[0], nil}, map[string][]byte{"k": bin[2]}},
@@ -87,6 +95,7 @@ func TestBind(t *testing.T) {
 		{"bytes with keys turned round", `[{ "num": 2 , "_placeholder" : true }]`, bin[2]},
 		{"struct", `[{"Name":"n","Data":` + place("0") + `,"More":{"Data":` + place("2") + `}}]`,
 			file{Name: "n", Data: bin[0], More: &file{Data: bin[2]}}},
+		{"embedded", `[{"Data":` + place("0") + `}]`, outer{inner: inner{bin[0]}}},
 		{"any", `[[` + place("0") + `,{"a":` + place("2") + `,"b":"x"}]]`, any([]any{bin[0], map[string]any{"a": bin[2], "b": "x"}})},
 		{"map of bytes", `[{"a":` + place("1") + `}]`, map[string][]byte{"a": {}}},
 		{"slice of bytes", `[[` + place("2") + `,` + place("0") + `]]`, [][]byte{bin[2], bin[0]}},

@@ -91,7 +91,7 @@ func (r *restorer) restore(v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+			if f := v.Field(i); f.CanSet() || promoted(v.Type().Field(i)) {
 				r.restore(f)
 			}
 		}

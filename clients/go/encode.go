@@ -168,14 +168,7 @@ func (s *substituter) masked(v reflect.Value) reflect.Value {
 			c.Set(s.masked(v.Elem()))
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			field := v.Type().Field(i)
-			_, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if !c.Field(i).CanSet() || strings.Contains(options, "omitempty") && isBytes(field.Type) && v.Field(i).Len() == 0 {
-				continue
-			}
-			c.Field(i).Set(s.masked(v.Field(i)))
-		}
+		s.maskFields(c, v)
 	case reflect.Array:
 		for i := range v.Len() {
 			c.Index(i).Set(s.masked(v.Index(i)))
@@ -201,6 +194,27 @@ func (s *substituter) masked(v reflect.Value) reflect.Value {
 		}
 	}
 	return c
+}
+
+// maskFields masks the fields of c, which is a copy of the struct v.
+func (s *substituter) maskFields(c, v reflect.Value) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		_, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case promoted(field):
+			s.maskFields(c.Field(i), v.Field(i))
+		case !c.Field(i).CanSet(), strings.Contains(options, "omitempty") && isBytes(field.Type) && v.Field(i).Len() == 0:
+		default:
+			c.Field(i).Set(s.masked(v.Field(i)))
+		}
+	}
+}
+
+// promoted says that the field is an embedded struct of an unexported type: it cannot be set, its
+// fields can.
+func promoted(f reflect.StructField) bool {
+	return f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Struct
 }
 
 var (
@@ -247,7 +261,7 @@ func searchBytes(t reflect.Type, seen map[reflect.Type]bool) bool {
 		return searchBytes(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() && f.Tag.Get("json") != "-" && searchBytes(f.Type, seen) {
+			if f := t.Field(i); (f.IsExported() || promoted(f)) && f.Tag.Get("json") != "-" && searchBytes(f.Type, seen) {
 				return true
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
@@ -66,6 +67,7 @@ func (l *link) run(ctx context.Context) error {
 		return fmt.Errorf("address of the edge: %w", l.connErr)
 	}
 	defer l.conn.Close()
+	said := false // that the edge is away
 	for wait := l.edge.cfg.backoffMin; ; {
 		l.edge.statuses.add(Connecting{Addr: l.addr})
 		attached, err := l.attach(ctx)
@@ -76,11 +78,14 @@ func (l *link) run(ctx context.Context) error {
 			return fmt.Errorf("attach to %s: %w", l.addr, err)
 		}
 		if attached {
-			wait = l.edge.cfg.backoffMin
+			wait, said = l.edge.cfg.backoffMin, false
 		}
 		pause := wait - time.Duration(mathrand.Int64N(int64(wait)/3+1))
 		l.edge.statuses.add(Lost{Err: err, Retry: pause})
-		l.edge.cfg.log.Warn("edge lost", "addr", l.addr, "retry", pause.Round(time.Millisecond), "error", err)
+		if !said {
+			l.edge.cfg.log.Warn("the edge is away; trying until it is back", "addr", l.addr, "error", status.Convert(err).Message())
+			said = true
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -184,10 +189,10 @@ func (l *link) welcomed(w *pb.Welcome) {
 		l.cursor = &pb.Cursor{}
 	}
 	l.cursor = &pb.Cursor{EdgeId: w.GetEdgeId(), LogId: w.GetLogId(), Offset: l.cursor.Offset}
-	status := newAttached(w)
+	now := newAttached(w)
 	l.edge.cfg.log.Info("attached", "edge", w.GetEdgeId(), "epoch", w.GetEpoch(), "group", l.edge.cfg.group,
-		"member", l.edge.cfg.member, "resume", status.Resume.String())
-	l.edge.statuses.add(status)
+		"member", l.edge.cfg.member, "resume", now.Resume.String())
+	l.edge.statuses.add(now)
 }
 
 // receive takes what the edge sends until the stream ends.
