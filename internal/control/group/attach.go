@@ -22,7 +22,7 @@ func (gs *Groups) Attach(h Hello) (*Member, Outcome, error) {
 		return nil, 0, err
 	}
 	for {
-		g, err := gs.group(&h)
+		g, err := gs.group(h.Group)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -47,6 +47,10 @@ func (gs *Groups) continues(c *Cursor) bool {
 func (g *group) attach(h *Hello, continues bool) (*Member, Outcome, error) {
 	g.change.Lock()
 	defer g.change.Unlock()
+	if g.fenced(h) {
+		return nil, 0, ErrFenced
+	}
+	g.all.respec(g, h.Spec)
 	g.mu.Lock()
 	if g.ended {
 		g.unlock()
@@ -68,9 +72,6 @@ func (g *group) attach(h *Hello, continues bool) (*Member, Outcome, error) {
 		return m, outcomeOf(h, false), nil
 	}
 	defer g.unlock()
-	if slices.Contains(p.banned, h.InstanceID) {
-		return nil, 0, ErrFenced
-	}
 	if old := p.member; old != nil {
 		if old.instance != h.InstanceID {
 			// A fenced process that does not give up must not fence the newer one in turn.
@@ -87,6 +88,14 @@ func (g *group) attach(h *Hello, continues bool) (*Member, Outcome, error) {
 	p.doubt = false
 	g.resettleLocked()
 	return m, outcomeOf(h, continues), nil
+}
+
+// fenced says whether a newer instance of the member has been attached before.
+func (g *group) fenced(h *Hello) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p := g.places.find(h.MemberID)
+	return p != nil && slices.Contains(p.banned, h.InstanceID)
 }
 
 func outcomeOf(h *Hello, continues bool) Outcome {

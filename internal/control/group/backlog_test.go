@@ -29,11 +29,11 @@ func TestAFullBacklogPausesTheClientsThatCauseIt(t *testing.T) {
 			t.Fatalf("%d events kept, want all 11", len(ds))
 		}
 		a.Done(1, ds[3].ID) // 7 left
-		if len(e.unpaused) != 0 {
+		if len(e.recorded(&e.unpaused)) != 0 {
 			t.Error("unpaused above three quarters")
 		}
 		a.Done(1, ds[4].ID) // 6 left
-		if got := sorted(e.unpaused); len(got) != 2 || got[0] != "/#1" || got[1] != "/#2" {
+		if got := e.recorded(&e.unpaused); len(got) != 2 || got[0] != "/#1" || got[1] != "/#2" {
 			t.Errorf("unpaused %v", got)
 		}
 		a.Done(1, 100)
@@ -137,12 +137,12 @@ func TestOneSessionWithTooManyEventsIsPaused(t *testing.T) {
 		}
 		ds := a.next()
 		a.Done(1, ds[len(ds)-131].ID)
-		if len(e.unpaused) != 0 {
-			t.Errorf("unpaused %v with more than 128 left", e.unpaused)
+		if len(e.recorded(&e.unpaused)) != 0 {
+			t.Errorf("unpaused %v with more than 128 left", e.recorded(&e.unpaused))
 		}
 		a.Done(1, ds[len(ds)-1].ID)
-		if len(e.unpaused) != 1 {
-			t.Errorf("unpaused %v", e.unpaused)
+		if len(e.recorded(&e.unpaused)) != 1 {
+			t.Errorf("unpaused %v", e.recorded(&e.unpaused))
 		}
 		e.idle()
 	})
@@ -156,12 +156,12 @@ func TestAClientIsReadAgainWhenAllGroupsHaveRoom(t *testing.T) {
 		e.open("/#0")
 		e.emit("/#0", "x")
 		a.settle()
-		if len(e.unpaused) != 0 {
+		if len(e.recorded(&e.unpaused)) != 0 {
 			t.Error("unpaused while another group is full")
 		}
 		b.settle()
-		if len(e.unpaused) != 1 {
-			t.Errorf("unpaused %v", e.unpaused)
+		if len(e.recorded(&e.unpaused)) != 1 {
+			t.Errorf("unpaused %v", e.recorded(&e.unpaused))
 		}
 		e.idle()
 	})
@@ -185,6 +185,18 @@ func TestSessionsThatNobodyHeardOfVanishWhenRoomIsShort(t *testing.T) {
 	})
 }
 
+func TestASessionThatSomebodyHeardOfDoesNotVanish(t *testing.T) {
+	virtual(t, Config{Spec: Spec{MaxBacklogEvents: 1}}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#0")
+		a.expect("1:/#0 +")
+		a.Nack(1, 0, false, "")
+		e.close("/#0")
+		time.Sleep(time.Second)
+		a.expect("2:/#0 +×2, 3:/#0 -")
+	})
+}
+
 func TestAGroupWithoutMembersIsForgottenInTheEnd(t *testing.T) {
 	virtual(t, Config{Retention: time.Hour, Spec: Spec{MaxBacklogEvents: 2}}, func(t *testing.T, e *edge) {
 		a := e.attach(hello("a"), Fresh)
@@ -202,8 +214,8 @@ func TestAGroupWithoutMembersIsForgottenInTheEnd(t *testing.T) {
 		if n := len(e.gs.List()); n != 0 {
 			t.Errorf("%d groups, want none", n)
 		}
-		if len(e.unpaused) != 1 {
-			t.Errorf("unpaused %v", e.unpaused)
+		if len(e.recorded(&e.unpaused)) != 1 {
+			t.Errorf("unpaused %v", e.recorded(&e.unpaused))
 		}
 		b := e.attach(hello("b"), Fresh)
 		b.expect("")

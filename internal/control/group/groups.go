@@ -196,25 +196,30 @@ func (gs *Groups) byName() []*group {
 	return gs.byNameLocked()
 }
 
-// group returns the group of a Hello with the Hello's spec in force, made if it was not there.
-func (gs *Groups) group(h *Hello) (*group, error) {
-	spec := h.Spec.over(gs.cfg.Spec)
+// group returns a group, made if it was not there.
+func (gs *Groups) group(name string) (*group, error) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	if gs.closed {
 		return nil, ErrClosed
 	}
-	g := gs.groups[h.Group]
+	g := gs.groups[name]
 	if g == nil {
 		if len(gs.groups) >= gs.cfg.MaxGroups {
 			return nil, ErrTooManyGroups
 		}
-		g = newGroup(gs, h.Group)
-		gs.groups[h.Group] = g
+		g = newGroup(gs, name)
+		gs.groups[name] = g
 	}
-	g.respec(spec)
-	gs.rerouteLocked()
 	return g, nil
+}
+
+// respec puts a group's spec in force: the newest Hello counts.
+func (gs *Groups) respec(g *group, spec Spec) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	g.respec(spec.over(gs.cfg.Spec))
+	gs.rerouteLocked()
 }
 
 // forget drops a group that has had no member for Config.Retention.

@@ -25,7 +25,7 @@ func newGroup(gs *Groups, name string) *group {
 	return g
 }
 
-// respec puts a spec in force: the newest Hello of a group counts.
+// respec is for Groups.respec.
 func (g *group) respec(spec Spec) {
 	g.mu.Lock()
 	defer g.unlockLater()

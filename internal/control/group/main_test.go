@@ -93,6 +93,13 @@ func (e *edge) Abandon(ev *socketio.Event) {
 	e.abandoned = append(e.abandoned, ev.Socket.SID)
 }
 
+// recorded returns what a recorder holds; its writers run on timers.
+func (e *edge) recorded(l *[]string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return sorted(*l)
+}
+
 func (e *edge) session(sid string) *session {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -33,8 +33,10 @@ func TestANewerInstanceFencesTheOlder(t *testing.T) {
 		}
 		young.expect("1:/#1 +×2")
 		old.Detach() // has no effect on the newer
-		if _, _, err := e.gs.Attach(hello("a")); !errors.Is(err, ErrFenced) {
-			t.Errorf("the fenced instance attached again: %v", err)
+		zombie := hello("a")
+		zombie.Spec.MaxAttempts = 1
+		if _, _, err := e.gs.Attach(zombie); !errors.Is(err, ErrFenced) || e.info().Spec.MaxAttempts != 5 {
+			t.Errorf("the fenced instance attached again: %v, %+v", err, e.info().Spec)
 		}
 		young.Done(1, 1)
 		e.idle()

@@ -53,7 +53,7 @@ const (
 
 func TestModel(t *testing.T) {
 	seeds := []uint64{rand.Uint64()}
-	for seed := range uint64(6000) {
+	for seed := range uint64(150) {
 		seeds = append(seeds, seed)
 	}
 	for _, seed := range seeds {

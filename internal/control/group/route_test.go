@@ -129,8 +129,8 @@ func TestOneGroupDecides(t *testing.T) {
 			t.Errorf("Take = %+v, %v", d, ok)
 		}
 		e.idle()
-		if len(e.abandoned) != 0 {
-			t.Errorf("abandoned %v", e.abandoned)
+		if len(e.recorded(&e.abandoned)) != 0 {
+			t.Errorf("abandoned %v", e.recorded(&e.abandoned))
 		}
 	})
 }
@@ -161,12 +161,12 @@ func TestARequestThatNobodyAnswersIsAbandoned(t *testing.T) {
 				a := e.attach(asking("g", "m"), Fresh)
 				c.run(e, a)
 				time.Sleep(c.want - 10*time.Millisecond)
-				if c.want > 0 && len(e.abandoned) != 0 {
+				if c.want > 0 && len(e.recorded(&e.abandoned)) != 0 {
 					t.Error("abandoned too early")
 				}
 				time.Sleep(11 * time.Millisecond)
-				if len(e.abandoned) != 1 {
-					t.Errorf("abandoned %v, want once", e.abandoned)
+				if len(e.recorded(&e.abandoned)) != 1 {
+					t.Errorf("abandoned %v, want once", e.recorded(&e.abandoned))
 				}
 				e.idle()
 			})
