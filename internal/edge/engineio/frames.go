@@ -13,6 +13,7 @@ type frameHeader struct {
 
 const (
 	opContinuation = 0
+	opText         = 1
 	opBinary       = 2
 	opClose        = 8
 	opPing         = 9
@@ -65,6 +66,7 @@ type assembly struct {
 	need   int // size of the arriving frame; 0 until its header is complete
 	frames int // complete ones
 	sum    int // their payload
+	text   textCheck
 
 	held []byte // not looked at yet, because of Socket.stop
 }
@@ -204,6 +206,13 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 		return c.read(frame, h.payload, nil)
 	}
 	a = c.assemble()
+	// The text of a message is checked when it is complete, and before that as far as it goes.
+	if a.frames == 0 {
+		a.text = textCheck{on: h.opcode == opText}
+	}
+	if !h.final && !a.text.add(frame[h.size-4:h.size], frame[h.size:]) {
+		return c.invalidText()
+	}
 	if !arriving {
 		a.append(frame, len(frame))
 	}
@@ -214,7 +223,7 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 		return true
 	}
 	message, size := a.buf, a.sum
-	a.buf, a.start, a.frames, a.sum = nil, 0, 0, 0
+	*a = assembly{held: a.held}
 	c.release()
 	return c.read(message, size, nil)
 }

@@ -8,10 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -146,42 +146,129 @@ func (f *floor) wantClosed(t testing.TB, want Reason) {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// edge is a Server behind real sockets.
+// edge is a Server behind a listener.
 type edge struct {
 	t      testing.TB
 	server *Server
 	floor  *floor
-	http   *httptest.Server
+	base   string
+	rt     *http.Transport
+	dialer func() (net.Conn, error)
+	shut   func()
 }
 
-func newEdge(t testing.TB, cfg Config, f *floor) *edge {
+// wire is what lies between client and server.
+type wire string
+
+const (
+	loopback wire = "epoll" // TCP
+	hidden   wire = "net"   // TCP that the server cannot take a descriptor from
+	inMemory wire = "pipe"  // for synctest
+)
+
+// hiding keeps a *net.TCPConn from being recognised.
+type hiding struct{ net.Listener }
+
+func (l hiding) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ *net.TCPConn }{c.(*net.TCPConn)}, nil
+}
+
+// pipes is a listener without a network.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+func (l *pipes) dial() (net.Conn, error) {
+	a, b := net.Pipe()
+	select {
+	case l.conns <- b:
+		return a, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func newEdge(t testing.TB, cfg Config, f *floor) *edge { return newEdgeOn(t, loopback, cfg, f) }
+
+func newEdgeOn(t testing.TB, over wire, cfg Config, f *floor) *edge {
+	t.Helper()
+	e := startEdge(t, over, cfg, f)
+	t.Cleanup(e.stop)
+	return e
+}
+
+// startEdge is newEdgeOn for synctest, where stop has to be called within the bubble.
+func startEdge(t testing.TB, over wire, cfg Config, f *floor) *edge {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{t: t, floor: f, server: NewServer(cfg, f, quiet)}
-	e.http = httptest.NewServer(e.server)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := e.server.Close(ctx); err != nil {
-			t.Errorf("server does not close: %v", err)
+	e := &edge{t: t, floor: f, server: NewServer(cfg, f, quiet), base: "http://edge.test"}
+	var ln net.Listener
+	if over == inMemory {
+		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ln, e.dialer = l, l.dial
+	} else {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-		e.http.Close()
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if len(f.faults) > 0 {
-			t.Errorf("handler contract: %v", f.faults)
+		ln, e.dialer = tcp, func() (net.Conn, error) { return net.Dial("tcp", tcp.Addr().String()) }
+		if over == hidden {
+			ln = hiding{tcp}
 		}
-		if len(f.reasons) != len(f.sockets) {
-			t.Errorf("%d sockets opened, %d closed", len(f.sockets), len(f.reasons))
-		}
-	})
+	}
+	e.rt = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return e.dialer() }}
+	hs := &http.Server{Handler: e.server, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan struct{})
+	go func() { hs.Serve(ln); close(served) }()
+	e.shut = func() { hs.Close(); <-served }
 	return e
 }
 
-func (e *edge) addr() string { return e.http.Listener.Addr().String() }
+// stop closes the server and checks what the floor above was told.
+func (e *edge) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if err := e.server.Close(ctx); err != nil {
+		e.t.Errorf("server does not close: %v", err)
+	}
+	e.rt.CloseIdleConnections()
+	e.shut()
+	f := e.floor
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.faults) > 0 {
+		e.t.Errorf("handler contract: %v", f.faults)
+	}
+	if len(f.reasons) != len(f.sockets) {
+		e.t.Errorf("%d sockets opened, %d closed", len(f.sockets), len(f.reasons))
+	}
+	if n := e.server.Connections(); n != 0 {
+		e.t.Errorf("%d connections left", n)
+	}
+	for i := range e.server.table {
+		if n := len(e.server.table[i].sockets); n != 0 {
+			e.t.Errorf("%d sockets left in the table", n)
+		}
+	}
+}
 
 // do sends a request and returns the response with its body read.
 func (e *edge) do(method, query, body string, header ...string) (*http.Response, string) {
@@ -191,16 +278,20 @@ func (e *edge) do(method, query, body string, header ...string) (*http.Response,
 
 func (e *edge) request(method, target, body string, header ...string) (*http.Response, string) {
 	e.t.Helper()
-	req, err := http.NewRequest(method, e.http.URL+target, strings.NewReader(body))
+	req, err := http.NewRequest(method, e.base+target, strings.NewReader(body))
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+			continue
+		}
 		req.Header.Add(header[i], header[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := e.rt.RoundTrip(req)
 	if err != nil {
-		return nil, err.Error()
+		return &http.Response{Header: http.Header{}}, err.Error()
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
@@ -214,12 +305,24 @@ func (e *edge) request(method, target, body string, header ...string) (*http.Res
 func (e *edge) want(status int, body, method, query, send string) {
 	e.t.Helper()
 	resp, got := e.do(method, query, send)
-	if resp == nil {
-		e.t.Fatalf("%s %s: %s", method, query, got)
-	}
 	if resp.StatusCode != status || got != body {
-		e.t.Errorf("%s %s = %d %q, want %d %q", method, query, resp.StatusCode, got, status, body)
+		e.t.Errorf("%s %s = %d %.80q, want %d %q", method, query, resp.StatusCode, got, status, body)
 	}
+}
+
+// async sends a request whose answer takes its time.
+func (e *edge) async(method, query, send string) <-chan answer {
+	done := make(chan answer, 1)
+	go func() {
+		resp, body := e.do(method, query, send)
+		done <- answer{resp.StatusCode, body}
+	}()
+	return done
+}
+
+type answer struct {
+	status int
+	body   string
 }
 
 type opened struct {
@@ -261,23 +364,22 @@ const upgradeRequest = "GET /socket.io/?%s HTTP/1.1\r\nHost: %s\r\nConnection: U
 // dial opens a WebSocket without reading its first frame; ahead goes out with the request.
 func (e *edge) dial(query string, ahead []byte, lines ...string) *client {
 	e.t.Helper()
-	nc, err := net.Dial("tcp", e.addr())
+	nc, err := e.dialer()
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	return newClient(e.t, nc, query, e.addr(), ahead, lines...)
+	return newClient(e.t, nc, query, ahead, lines...)
 }
 
-func newClient(t testing.TB, nc net.Conn, query, host string, ahead []byte, lines ...string) *client {
+func newClient(t testing.TB, nc net.Conn, query string, ahead []byte, lines ...string) *client {
 	t.Helper()
 	c := &client{t: t, conn: nc, in: bufio.NewReader(nc)}
 	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(10 * time.Minute))
 	extra := ""
 	for _, l := range lines {
 		extra += l + "\r\n"
 	}
-	c.send(append([]byte(fmt.Sprintf(upgradeRequest, query, host, extra)), ahead...))
+	c.send(append([]byte(fmt.Sprintf(upgradeRequest, query, "edge.test", extra)), ahead...))
 	for {
 		line, err := c.in.ReadString('\n')
 		if err != nil {
@@ -413,4 +515,36 @@ func b64(b []byte) string {
 	buf.Write(m.appendPayload(nil))
 	_, s, _ := strings.Cut(buf.String(), "\x1eb")
 	return s
+}
+
+// raw sends a request byte by byte as given, and returns status and body.
+func (e *edge) raw(method, target string, header []string) (int, string) {
+	e.t.Helper()
+	nc, err := e.dialer()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer nc.Close()
+	b := method + " " + target + " HTTP/1.1\r\nHost: edge.test\r\n"
+	closing := true
+	for i := 0; i+1 < len(header); i += 2 {
+		b += header[i] + ": " + header[i+1] + "\r\n"
+		closing = closing && header[i] != "Connection"
+	}
+	if closing {
+		b += "Connection: close\r\n"
+	}
+	if _, err := nc.Write([]byte(b + "\r\n")); err != nil {
+		e.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		e.t.Fatalf("%s %.100s: %v", method, target, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		e.t.Errorf("body: %v", err)
+	}
+	return resp.StatusCode, string(body)
 }

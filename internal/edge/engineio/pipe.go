@@ -34,7 +34,7 @@ type netPipe struct {
 	nc   net.Conn
 	wake chan struct{} // holds a value when the reader may have something to do again
 
-	writing bool // guarded by conn.sock.mu
+	writing, half bool // guarded by conn.sock.mu
 }
 
 func newNetPipe(c *conn, nc net.Conn) *netPipe {
@@ -99,7 +99,12 @@ func (p *netPipe) writeLoop() {
 		}
 		if out == nil {
 			p.writing, c.blocked = false, false
+			half := p.half
 			s.mu.Unlock()
+			if w, ok := p.nc.(interface{ CloseWrite() error }); ok && half {
+				p.nc.SetWriteDeadline(time.Now().Add(s.server.config.CloseTimeout))
+				w.CloseWrite() // if it fails, the client has to close, or time does
+			}
 			return
 		}
 		// It counts as written from now on, so that what is queued meanwhile comes behind it.
@@ -140,9 +145,8 @@ func (p *netPipe) resumeLocked() {
 	}
 }
 
-// finishLocked does nothing: ending one direction of TLS could block. The client has got the
-// close frame and closes.
-func (p *netPipe) finishLocked() {}
+// finishLocked leaves it to writeLoop, since to end one direction of TLS means to write.
+func (p *netPipe) finishLocked() { p.half = true }
 
 func (p *netPipe) destroyLocked() {
 	p.nc.Close()

@@ -112,6 +112,10 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	out := sock.takeLocked()
 	sock.mu.Unlock()
 	sock.recvMu.Unlock()
+	if out == nil { // closed by the Handler, without a word
+		s.refuse(w, false, sessionUnknown)
+		return
+	}
 	sock.respond(w, r, out)
 }
 

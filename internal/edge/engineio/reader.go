@@ -82,7 +82,7 @@ func (c *conn) read(frames []byte, n int, behind []byte) bool {
 		return true
 	}
 	if typ == websocket.TextMessage && !utf8.Valid(data) {
-		return c.fail("utf-8", closeFrame(websocket.CloseInvalidFramePayloadData, "invalid UTF-8"), TransportError)
+		return c.invalidText()
 	}
 	return c.message(typ == websocket.BinaryMessage, data)
 }

@@ -57,14 +57,11 @@ func (s *Socket) Queue(m *Message, volatile bool) bool {
 	if s.reason != 0 || volatile && !s.writableLocked() {
 		return false
 	}
-	if q := s.out; q != nil && (q.bytes+len(m.frames) > s.server.config.MaxQueuedBytes ||
-		q.packets+m.packets() > s.server.config.MaxQueuedPackets) {
-		// What is queued during one burst of input has not been offered to the client yet.
-		if s.conn != nil {
-			s.conn.pipe.flushLocked()
-		}
-		if q := s.out; s.reason == 0 && q != nil && (q.bytes+len(m.frames) > s.server.config.MaxQueuedBytes ||
-			q.packets+m.packets() > s.server.config.MaxQueuedPackets) {
+	if s.fullLocked(m) {
+		// What was queued since the last flush has not been offered to the client yet.
+		s.drainLocked()
+		if s.fullLocked(m) {
+			s.server.refused("queue", "slow")
 			s.closeLocked(SlowConsumer)
 		}
 		if s.reason != 0 {
@@ -73,6 +70,12 @@ func (s *Socket) Queue(m *Message, volatile bool) bool {
 	}
 	s.queueLocked(m)
 	return true
+}
+
+// fullLocked reports whether m is too much for the queue. An empty queue takes any message.
+func (s *Socket) fullLocked(m *Message) bool {
+	q, c := s.out, &s.server.config
+	return q != nil && (q.bytes+len(m.frames) > c.MaxQueuedBytes || q.packets+m.packets() > c.MaxQueuedPackets)
 }
 
 func (s *Socket) queueLocked(m *Message) {
@@ -102,8 +105,13 @@ func (s *Socket) Flush() {
 }
 
 func (s *Socket) flushLocked() {
+	if !s.corked {
+		s.drainLocked()
+	}
+}
+
+func (s *Socket) drainLocked() {
 	switch {
-	case s.corked:
 	case s.conn != nil:
 		s.conn.pipe.flushLocked()
 	case s.polls.waiting != nil && s.out != nil:
