@@ -27,7 +27,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 	if kept != nil {
 		defer kept.Close()
 	}
-	groups := group.New(group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces}, log)
+	groups := newGroups(s, id, kept, log)
 	defer groups.Close()
 	sockets := newSockets(s, groups, kept, log)
 	defer sockets.Close()
@@ -40,7 +40,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 
 	restored := 0
 	if kept != nil {
-		restored = restore(sockets, kept, log)
+		restored = restore(sockets, groups, kept, log)
 	}
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
@@ -83,6 +83,14 @@ func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, erro
 	return kept, kept.Identity, nil
 }
 
+func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logger) *group.Groups {
+	cfg := group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces}
+	if kept != nil {
+		cfg.Log = kept
+	}
+	return group.New(cfg, log)
+}
+
 func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
 	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
@@ -93,8 +101,8 @@ func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.L
 	return socketio.NewServer(cfg, groups, kept, log)
 }
 
-// restore takes back what the store has kept.
-func restore(sockets *socketio.Server, kept *store.Store, log *slog.Logger) int {
+// restore takes back what the store has kept: sessions first, for events speak of them.
+func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, log *slog.Logger) int {
 	load := func(t store.Table, f func(string, uint64, []byte)) {
 		if damaged, err := kept.Load(t, f); damaged > 0 || err != nil {
 			log.Error("records of the store failed their check and are lost", "records", damaged, "error", err)
@@ -106,6 +114,16 @@ func restore(sockets *socketio.Server, kept *store.Store, log *slog.Logger) int 
 		},
 		func(yield func(string, uint64, []byte)) { load(store.Packets, yield) },
 	)
+	_, broken := groups.Restore(
+		func(yield func(string, []byte)) {
+			load(store.Groups, func(name string, _ uint64, record []byte) { yield(name, record) })
+		},
+		func(yield func(string, uint64, []byte)) { load(store.Events, yield) },
+		sockets.ParseEvent,
+	)
+	if broken > 0 {
+		log.Error("records of groups are lost", "records", broken)
+	}
 	return restored
 }
 

@@ -22,15 +22,9 @@ func hello(m *pb.Hello) (group.Hello, error) {
 	}
 	h := group.Hello{Group: m.Group, MemberID: m.MemberId, InstanceID: m.InstanceId, SDK: m.Sdk, Flow: flow(m.Flow)}
 	spec := m.GetSpec()
-	switch spec.GetDelivery() {
-	case pb.DeliveryMode_DELIVERY_MODE_UNSPECIFIED, pb.DeliveryMode_DELIVERY_MODE_AT_LEAST_ONCE:
-	default:
-		return group.Hello{}, convert.Failure(codes.Unimplemented, "DELIVERY_UNKNOWN",
-			fmt.Sprintf("hello: this edge does not offer delivery mode %s", spec.GetDelivery())).Err()
-	}
 	h.Spec = group.Spec{AckDeadline: spec.GetAckDeadline().AsDuration(), MaxAttempts: int(spec.GetMaxAttempts()),
 		MemberGrace: spec.GetMemberGrace().AsDuration(), MaxBacklogEvents: int(spec.GetMaxBacklogEvents()),
-		MaxBacklogBytes: int64(spec.GetMaxBacklogBytes()), Overflow: group.Overflow(spec.GetOnOverflow())}
+		MaxBacklogBytes: int64(spec.GetMaxBacklogBytes()), Overflow: group.Overflow(spec.GetOnOverflow()), Mode: group.Mode(spec.GetDelivery())}
 	for _, r := range spec.GetRoutes() {
 		route := group.Route{Namespace: r.Namespace, Events: r.Events}
 		for _, k := range r.Kinds {
@@ -56,7 +50,7 @@ func flowMessage(f group.Flow) *pb.FlowControl {
 
 func specMessage(s *group.Spec) *pb.GroupSpec {
 	m := &pb.GroupSpec{AckDeadline: durationpb.New(s.AckDeadline), MaxAttempts: uint32(s.MaxAttempts), MemberGrace: durationpb.New(s.MemberGrace),
-		Delivery: pb.DeliveryMode_DELIVERY_MODE_AT_LEAST_ONCE, MaxBacklogEvents: uint32(s.MaxBacklogEvents),
+		Delivery: pb.DeliveryMode(s.Mode), MaxBacklogEvents: uint32(s.MaxBacklogEvents),
 		MaxBacklogBytes: uint64(s.MaxBacklogBytes), OnOverflow: pb.OverflowAction(s.Overflow)}
 	for _, r := range s.Routes {
 		route := &pb.Route{Namespace: r.Namespace, Events: r.Events}

@@ -34,6 +34,11 @@ type Config struct {
 	// Retention is how long a group without members is remembered, with its queue. A group that
 	// was renamed must not pause clients for ever. Default 24 h, negative: for ever.
 	Retention time.Duration
+	// Log keeps the queues beyond the process. nil: they end with it.
+	Log Log
+	// Spill is how long a client event may wait before it is saved, if its group is not Durable.
+	// Default 200 ms.
+	Spill time.Duration
 	// DeadLetters and DeadLetterBytes bound what each group sets aside; the oldest go first.
 	// Defaults 1,000 and 16 MiB.
 	DeadLetters     int
@@ -56,12 +61,14 @@ func (c Config) withDefaults() Config {
 		MaxBacklogEvents: 100_000,
 		MaxBacklogBytes:  256 << 20,
 		Overflow:         PauseClients,
+		Mode:             AtLeastOnce,
 	})
 	c.Window = c.Window.over(Flow{Events: 1024, Bytes: 8 << 20, PerSession: 16})
 	orDefault(&c.Handover, 500*time.Millisecond)
 	orDefault(&c.SessionEvents, 256)
 	orDefault(&c.MaxGroups, 256)
 	orDefault(&c.Retention, 24*time.Hour)
+	orDefault(&c.Spill, 200*time.Millisecond)
 	orDefault(&c.DeadLetters, 1000)
 	orDefault(&c.DeadLetterBytes, 16<<20)
 	return c
@@ -76,6 +83,7 @@ type Spec struct {
 	MaxBacklogEvents int           // what may wait, outstanding deliveries included
 	MaxBacklogBytes  int64
 	Overflow         Overflow // what happens to client events beyond that
+	Mode             Mode     // how events are kept
 }
 
 func (s Spec) over(d Spec) Spec {
@@ -88,6 +96,7 @@ func (s Spec) over(d Spec) Spec {
 	orDefault(&s.MaxBacklogEvents, d.MaxBacklogEvents)
 	orDefault(&s.MaxBacklogBytes, d.MaxBacklogBytes)
 	orDefault(&s.Overflow, d.Overflow)
+	orDefault(&s.Mode, d.Mode)
 	return s
 }
 
@@ -165,6 +174,8 @@ func (h *Hello) validate() error {
 		return &Invalid{"spec", "must not have negative bounds"}
 	case h.Spec.Overflow > DropOldest:
 		return &Invalid{"spec.on_overflow", "is unknown"}
+	case h.Spec.Mode > Durable:
+		return &Invalid{"spec.delivery", "is unknown"}
 	case len(h.Spec.Routes) > maxRoutes:
 		return &Invalid{"spec.routes", fmt.Sprintf("are more than %d", maxRoutes)}
 	}

@@ -40,6 +40,8 @@ type group struct {
 	events int
 	bytes  int64
 	paused map[*socketio.Socket]struct{} // held because the queue is full
+	// spill is the oldest entry that may have to be saved for having waited; nil: none.
+	spill *entry
 	// scan is where looking for the oldest droppable entry goes on; nil: at the head.
 	scan *entry
 
@@ -126,11 +128,11 @@ func (g *group) enqueue(ev *socketio.Event, sid string, offset uint64, wanted bo
 	if ln = g.lines[sid]; ln == nil { // admitLocked may have dropped its last entry
 		ln = g.newLineLocked(sid, ev.Socket)
 	}
-	g.appendLocked(ln, ev, offset, prev, size)
+	g.keepLocked(g.appendLocked(ln, ev, offset, prev, size))
 	return ev.Kind != socketio.ClientEvent || g.roomLocked(ln, full)
 }
 
-func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, size int) {
+func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, size int) *entry {
 	e := g.spares.entry()
 	e.ev, e.line, e.offset, e.prevSeq = ev, ln, offset, prev
 	e.size, e.kind, e.at, e.held = size, ev.Kind, ev.At, ev.Held
@@ -152,6 +154,7 @@ func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, 
 		ln.next = e
 		g.scheduleLocked(ln)
 	}
+	return e
 }
 
 // prevSeqLocked returns what Event.prev_seq says. Groups that get every event remember nothing;
@@ -215,6 +218,12 @@ func (g *group) removeLocked(e *entry) *socketio.Event {
 	}
 	if g.scan == e {
 		g.scan = e.links[inLog].prev
+	}
+	if g.spill == e {
+		g.spill = e.links[inLog].next
+	}
+	if e.saved {
+		g.all.cfg.Log.SaveEvent(g.name, e.offset, nil)
 	}
 	ln.entries.remove(e)
 	g.log.remove(e)

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -72,6 +73,7 @@ func New(cfg Config, log *slog.Logger) *Groups {
 		unpause: (*socketio.Socket).Unpause,
 		pauses:  pauses{held: make(map[*socketio.Socket]int)},
 		groups:  make(map[string]*group),
+		offset:  cfg.Epoch << epochBits,
 	}
 	gs.rerouteLocked()
 	return gs
@@ -114,6 +116,9 @@ func (gs *Groups) deliver(ev *socketio.Event, sid, namespace string, groups []ro
 	gs.order.Lock()
 	defer gs.order.Unlock()
 	gs.offset++
+	if tap := gs.Tap.Load(); tap != nil {
+		(*tap)(gs.offset, ev)
+	}
 	ok := true
 	for i := range groups {
 		g := &groups[i]
@@ -131,18 +136,8 @@ func (gs *Groups) deliver(ev *socketio.Event, sid, namespace string, groups []ro
 
 // Release lets the groups deliver an event that was delivered here with Held.
 func (gs *Groups) Release(ev *socketio.Event) {
-	sid := sidOf(ev.Socket)
 	for _, g := range gs.byName() {
-		g.mu.Lock()
-		if ln := g.lines[sid]; ln != nil {
-			for e := ln.entries.head; e != nil; e = e.links[inLine].next {
-				if e.ev == ev && e.held {
-					e.held = false
-					g.scheduleLocked(ln)
-				}
-			}
-		}
-		g.unlock()
+		g.release(ev)
 	}
 }
 
@@ -218,8 +213,13 @@ func (gs *Groups) group(name string) (*group, error) {
 func (gs *Groups) respec(g *group, spec Spec) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	g.respec(spec.over(gs.cfg.Spec))
+	spec = spec.over(gs.cfg.Spec)
+	g.respec(spec)
 	gs.rerouteLocked()
+	if gs.cfg.Log != nil {
+		record, _ := json.Marshal(spec) // plain data
+		gs.cfg.Log.SaveGroup(g.name, record)
+	}
 }
 
 // forget drops a group that has had no member for Config.Retention.
@@ -234,4 +234,7 @@ func (gs *Groups) forget(g *group) {
 	gs.mu.Unlock()
 	gs.log.Warn("group forgotten: no member for long", "group", g.name, "after", gs.cfg.Retention)
 	g.end(ErrClosed)
+	if gs.cfg.Log != nil {
+		gs.cfg.Log.SaveGroup(g.name, nil)
+	}
 }

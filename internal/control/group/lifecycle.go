@@ -76,6 +76,7 @@ func (g *group) tick() {
 	for len(g.later) > 0 && g.later[0].notBefore <= now {
 		g.wakeLineLocked(g.later[0])
 	}
+	g.spillLocked(now)
 	expired := g.awayLocked(now)
 	forget := g.forgottenLocked()
 	g.rearmLocked(now)
@@ -98,6 +99,9 @@ func (g *group) rearmLocked(now instant) {
 	}
 	if len(g.later) > 0 {
 		g.armLocked(g.later[0].notBefore)
+	}
+	if g.spill != nil {
+		g.armLocked(g.spillAtLocked(now))
 	}
 	for _, p := range g.places {
 		if p.member != nil {
@@ -157,6 +161,13 @@ func (g *group) end(err error) {
 	defer g.unlock()
 	g.ended = true
 	g.timer.Stop()
+	if g.all.cfg.Log != nil {
+		for e := g.spill; e != nil; e = e.links[inLog].next {
+			if e.kind != socketio.ConnectRequested {
+				g.saveLocked(e)
+			}
+		}
+	}
 	for _, ln := range g.lines {
 		if ln.paused {
 			g.releaseLocked(ln.socket)

@@ -26,6 +26,8 @@ type entry struct {
 
 	// held is set until Groups.Release: neither the entry nor those behind it are delivered.
 	held bool
+	// saved is set once the Log has the entry.
+	saved bool
 
 	// id is the delivery on the stream of the line's owner, 0 while the entry waits.
 	id uint64

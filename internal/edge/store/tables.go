@@ -13,3 +13,22 @@ func (s *Store) TrimPackets(namespace string, below uint64) { s.Trim(Packets, na
 
 // Refuses says why what must be kept cannot be taken now; nil if it can.
 func (s *Store) Refuses() error { return s.State().err() }
+
+// SaveEvent keeps an event for one group; nil removes it.
+func (s *Store) SaveEvent(group string, offset uint64, record []byte) {
+	s.Put(Events, group, offset, record)
+}
+
+// SaveGroup keeps what a group wants; nil removes it and all that was kept for it.
+func (s *Store) SaveGroup(group string, record []byte) {
+	s.Put(Groups, group, 0, record)
+	if record == nil {
+		s.Trim(Events, group, ^uint64(0))
+		s.Trim(Letters, group, ^uint64(0))
+	}
+}
+
+// SaveLetter keeps a dead letter of a group; nil removes it.
+func (s *Store) SaveLetter(group string, offset uint64, record []byte) {
+	s.Put(Letters, group, offset, record)
+}

@@ -1,0 +1,170 @@
+package group
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+)
+
+// Log keeps what is queued beyond the process. No call waits for a disk.
+//
+// Events of a session's life are in it from the moment they happen, together with the change of
+// the session that they tell. Client events are in it before they are delivered to a Durable
+// group; for others once they have waited for Config.Spill, or at once while no member is
+// attached. What is settled is removed, so what a start finds is what is not settled.
+type Log interface {
+	// SaveEvent keeps an event for one group; a nil record removes it.
+	SaveEvent(group string, offset uint64, record []byte)
+	// SaveGroup keeps what a group wants; a nil record removes it and all its events.
+	SaveGroup(group string, record []byte)
+	// SaveLetter keeps a dead letter of a group; a nil record removes it.
+	SaveLetter(group string, offset uint64, record []byte)
+	// Committed calls f once everything saved before is on disk, or cannot be written for now:
+	// in the order of these calls, never on the caller's stack.
+	Committed(f func(error))
+}
+
+// Delivery modes.
+type Mode uint8
+
+const (
+	AtLeastOnce Mode = iota + 1 // kept in memory, and on disk once it has waited
+	Durable                     // on disk before it is delivered
+)
+
+// epochBits is how much of an offset counts within one start of the edge: offsets of a later
+// start are higher, whatever became of the newest of the one before.
+const epochBits = 40
+
+// keepLocked saves a new entry as far as its group and its kind ask for it.
+func (g *group) keepLocked(e *entry) {
+	log := g.all.cfg.Log
+	if log == nil || e.kind == socketio.ConnectRequested {
+		return
+	}
+	switch {
+	case e.held:
+		g.saveLocked(e)
+	case g.spec.Mode == Durable:
+		g.saveLocked(e)
+		e.held = true
+		ev := e.ev
+		log.Committed(func(error) { g.release(ev) }) // what cannot be written is delivered all the same
+	case !g.attachedLocked():
+		g.saveLocked(e)
+	case g.spill == nil:
+		g.spill = e
+		g.armLocked(g.all.now() + g.all.cfg.Spill)
+	}
+}
+
+func (g *group) attachedLocked() bool {
+	for _, p := range g.places {
+		if p.member != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// saveLocked writes the entry's record: what prevSeq was, then the event.
+func (g *group) saveLocked(e *entry) {
+	if !e.saved {
+		e.saved = true
+		record := binary.BigEndian.AppendUint64(make([]byte, 0, 256), e.prevSeq)
+		g.all.cfg.Log.SaveEvent(g.name, e.offset, socketio.AppendEvent(record, e.ev))
+	}
+}
+
+// spillLocked saves what has waited too long to be only in memory.
+func (g *group) spillLocked(now instant) {
+	old := time.Now().Add(-g.all.cfg.Spill)
+	for g.spill != nil && !g.spill.at.After(old) {
+		if g.spill.kind != socketio.ConnectRequested {
+			g.saveLocked(g.spill)
+		}
+		g.spill = g.spill.links[inLog].next
+	}
+}
+
+// spillAtLocked is when the next entry has waited long enough.
+func (g *group) spillAtLocked(now instant) instant {
+	return now + max(time.Until(g.spill.at)+g.all.cfg.Spill, 0) + 1
+}
+
+// release lets the group deliver an event that was held.
+func (g *group) release(ev *socketio.Event) {
+	g.mu.Lock()
+	defer g.unlock()
+	ln := g.lines[sidOf(ev.Socket)]
+	if ln == nil {
+		return
+	}
+	for e := ln.entries.head; e != nil; e = e.links[inLine].next {
+		if e.ev == ev && e.held {
+			e.held = false
+			g.scheduleLocked(ln)
+			return
+		}
+	}
+}
+
+// errRecord is a record that cannot be read.
+var errRecord = errors.New("not a record of this program")
+
+// Restore takes back what a Log has kept: groups that wait for their members, and their events.
+// It is called once, after Start and before anything is delivered. parse reads an event; what it
+// does not understand is left out and counted.
+func (gs *Groups) Restore(groups func(yield func(name string, record []byte)), events func(yield func(group string, offset uint64, record []byte)), parse func([]byte) (*socketio.Event, error)) (restored, broken int) {
+	groups(func(name string, record []byte) {
+		var spec Spec
+		if json.Unmarshal(record, &spec) != nil {
+			broken++
+			return
+		}
+		g, err := gs.group(name)
+		if err != nil {
+			broken++
+			return
+		}
+		gs.respec(g, spec)
+	})
+	events(func(name string, offset uint64, record []byte) {
+		g := gs.groups[name]
+		if g == nil {
+			gs.cfg.Log.SaveEvent(name, offset, nil)
+			return
+		}
+		if err := g.restore(offset, record, parse); err != nil {
+			broken++
+			gs.cfg.Log.SaveEvent(name, offset, nil)
+			return
+		}
+		restored++
+	})
+	return restored, broken
+}
+
+func (g *group) restore(offset uint64, record []byte, parse func([]byte) (*socketio.Event, error)) error {
+	if len(record) < 8 {
+		return errRecord
+	}
+	ev, err := parse(record[8:])
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.unlock()
+	sid := sidOf(ev.Socket)
+	ln := g.lines[sid]
+	if ln == nil {
+		ln = g.newLineLocked(sid, ev.Socket)
+	}
+	e := g.appendLocked(ln, ev, offset, binary.BigEndian.Uint64(record), ev.Size())
+	e.saved = true
+	e.attempts = 1 // the former process may have delivered it
+	return nil
+}
