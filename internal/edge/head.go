@@ -82,7 +82,7 @@ func (h *head) scan(b []byte) (int, *fault) {
 			return 0, nil
 		}
 		end := h.seen + i
-		if end == h.line || b[end-1] != '\r' {
+		if b[end-1] != '\r' { // there is a byte: a head does not begin with a line end
 			return 0, faultLineEnd
 		}
 		line := b[h.line : end-1]

@@ -144,7 +144,7 @@ func TestRefused(t *testing.T) {
 		for _, before := range []string{"", first} {
 			t.Run(fmt.Sprintf("%s %s/%d", tt.id, tt.name, len(before)), func(t *testing.T) {
 				c := dial(t, s.Addr)
-				go io.WriteString(c, before+tt.head)
+				go io.WriteString(c, before+tt.head+strings.Repeat("x", 100_000)) // what it has in flight
 				r := bufio.NewReader(c)
 				if before != "" {
 					if status, body, _ := read(t, r); status != 200 || body != `POST /socket.io/first "hi" ` {
