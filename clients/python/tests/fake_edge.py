@@ -108,6 +108,14 @@ class Stream:
         """The oldest command that was not taken."""
         return await asyncio.wait_for(self.commands.get(), WITHIN)
 
+    async def next_reply(self) -> event_service_pb2.Reply:
+        """The next reply, whatever is acked in between."""
+        while True:
+            request = await asyncio.wait_for(self.requests.get(), WITHIN)
+            assert request is not None, "the stream is over"
+            if request.HasField("reply"):
+                return request.reply
+
     async def settled(self, *ids: int) -> None:
         """Waits for acks of exactly these deliveries."""
         want = set(ids)

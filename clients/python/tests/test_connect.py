@@ -178,6 +178,22 @@ async def test_a_resumed_client_gets_what_connect_sent(edge, sio) -> None:
     assert sio.rooms("a") == ["a", "r"] and not sio.get_socket("a").suspended
 
 
+async def test_a_session_that_could_not_be_resumed_after_all(edge, sio) -> None:
+    @sio.event
+    async def connect(sid: str, environ: dict) -> None:
+        await sio.save_session(sid, {"for": sid})
+
+    a, b = Client("a"), Client("b")
+    stream = await begin(edge, sio, a)
+    await stream.settled(*stream.deliver(a.suspended()))
+    stream.deliver(a.asks(resuming=True, remote_addr="192.0.2.1:5"))
+    await stream.next("decision")
+    await stream.settled(*stream.deliver(b.opened(handshake={"remote_addr": "192.0.2.1:5"})))
+    assert await sio.get_session("b") == {"for": "a"}
+    await stream.settled(*stream.deliver(Client("c").opened()))
+    assert await sio.get_session("c") == {}
+
+
 async def test_a_decision_does_not_wait_for_the_handlers_of_its_session(edge, sio) -> None:
     gate = asyncio.Event()
 

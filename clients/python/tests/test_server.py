@@ -74,7 +74,7 @@ async def test_data(edge, sio, data, json, attachments) -> None:
 
 async def test_what_cannot_be_sent(edge, sio) -> None:
     stream = await begin(edge, sio)
-    with pytest.raises(ValueError, match="event of Socket.IO"):
+    with pytest.raises(ValueError, match=r"event of Socket\.IO"):
         await sio.emit("disconnect")
     with pytest.raises(ValueError, match="JSON"):
         await sio.emit("x", float("nan"))
@@ -220,7 +220,7 @@ async def test_rooms(edge, sio) -> None:
 async def test_rooms_of_nobody(edge, sio) -> None:
     stream = await begin(edge, sio)
     stream.confirm = False
-    for matched, reason in ((0, ""), (0, "SESSION_GONE")):
+    for reason in ("", "SESSION_GONE"):
         entering = asyncio.create_task(sio.enter_room("gone", "r"))
         command = await stream.command()
         result = command_pb2.CommandResult(command_id=command.command_id)

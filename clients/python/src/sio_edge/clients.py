@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -191,7 +192,7 @@ class Clients(Process):
             EdgeError: With reason SESSION_GONE, there is no such client.
         """
         request = session_service_pb2.GetSessionRequest(sid=sid, namespace=namespace or "/")
-        response = await self._ask(lambda stub: stub.GetSession(request))
+        response = await self._ask(operator.methodcaller("GetSession", request))
         return response.session
 
     async def fetch_sockets(
@@ -205,7 +206,7 @@ class Clients(Process):
             request = session_service_pb2.ListSessionsRequest(
                 filter=target, page_size=1000, page_token=token
             )
-            response = await self._ask(lambda stub, request=request: stub.ListSessions(request))
+            response = await self._ask(operator.methodcaller("ListSessions", request))
             for session in response.sessions:
                 yield session
             token = response.next_page_token

@@ -23,7 +23,7 @@ def environ(handshake: session_pb2.Handshake) -> dict[str, Any]:
     address, port = split_address(handshake.remote_addr)
     headers = handshake.headers
     name, server_port = split_address(headers["host"] if "host" in headers else "")
-    query = urlencode(dict(handshake.query))
+    query = urlencode(sorted(handshake.query.items()))  # a map has no order
     env: dict[str, Any] = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",

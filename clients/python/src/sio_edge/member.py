@@ -8,13 +8,19 @@ import contextvars
 import inspect
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
-from sio_edge._gen.sioedge.v1 import command_pb2, event_pb2, event_service_pb2
+from sio_edge._gen.sioedge.v1 import (
+    command_pb2,
+    event_pb2,
+    event_service_pb2,
+    session_pb2,
+)
 from sio_edge.acks import Acks
 from sio_edge.commands import duration
 from sio_edge.deliveries import Answer, Deliveries, Unretryable
@@ -95,6 +101,7 @@ class Member:
         self._log_id = ""
         self._log_lost = False
         self._routes: list[event_service_pb2.Route] = []
+        self._resuming: deque[Socket] = deque(maxlen=256)  # accepted, not known to be resumed
 
     # What the link asks and tells.
 
@@ -136,7 +143,7 @@ class Member:
             self.ready.set()
         else:
             self.ready.clear()
-        self.link.wake()
+        self.outbox.opened()
 
     def received(self, message: event_service_pb2.SubscribeResponse) -> None:
         """The edge said something."""
@@ -205,6 +212,7 @@ class Member:
         if kind == "connect_requested":
             return await self._connect(sock, event.connect_requested)
         if kind == "opened":
+            self._adopt(sock, event.opened.session)
             self.table.begin(event.opened.session)
             sock.welcome = []
         elif kind == "suspended":
@@ -213,6 +221,8 @@ class Member:
             await self._life("suspend", sock, REASONS.get(event.suspended.reason, ""))
         elif kind == "resumed":
             self.table.begin(event.resumed.session)
+            if sock in self._resuming:
+                self._resuming.remove(sock)
             for greeting in self._take_welcome(sock):
                 greeting.target.CopyFrom(_only(sock))
                 self.outbox.send(command_pb2.Command(emit=greeting))
@@ -287,9 +297,21 @@ class Member:
         if isinstance(answer, Accept):
             out.accept.user_id = answer.user_id
             out.accept.attributes.update(answer.attributes)
-        sock.welcome = decision.greeting if request.resuming else []
+        if request.resuming:
+            sock.welcome = decision.greeting
+            self._resuming.append(sock)
         out.accept.SetInParent()
         return out
+
+    def _adopt(self, sock: Socket, state: session_pb2.Session) -> None:
+        # A session that could not be resumed after all begins anew under another sid. What its
+        # connect handler kept for the client goes with the client.
+        for old in self._resuming:
+            if old.namespace == state.namespace and old.shook(state.handshake):
+                self._resuming.remove(old)
+                if old is not sock and not sock.session:
+                    sock.session, old.session = old.session, {}
+                return
 
     def _take_welcome(self, sock: Socket) -> list[command_pb2.Emit]:
         welcome, sock.welcome = sock.welcome, []

@@ -19,6 +19,11 @@ Request = event_service_pb2.SubscribeRequest
 BATCH_COMMANDS = 1024
 BATCH_BYTES = 1 << 20
 
+# A message costs far more than what it holds, and nobody waits for an ack: the edge needs it only
+# before the window is full. So acks wait for each other, but neither longer nor more than this.
+ACK_WITHIN = 0.002
+ACK_EVENTS = 128
+
 # Bounds of what the edge has not confirmed. Who sends more waits.
 PENDING_COMMANDS = 16_384
 PENDING_BYTES = 32 << 20
@@ -27,27 +32,32 @@ PENDING_BYTES = 32 << 20
 class _Pending:
     """A command until the edge has confirmed it."""
 
-    __slots__ = ("command", "future", "number", "size")
+    __slots__ = ("command", "future", "number", "sent", "size", "volatile")
 
     def __init__(
-        self, number: int, command: command_pb2.Command, future: asyncio.Future | None
+        self, number: int, command: command_pb2.Command,
+        future: asyncio.Future[command_pb2.Receipt] | None,
     ) -> None:
         self.number = number
         self.command = command
         self.future = future
+        self.sent = False
         self.size = command.ByteSize()
+        self.volatile = command.emit.volatile
 
 
 class Outbox:
     """Collects what is sent within one turn of the event loop into few messages.
 
     Commands keep their order among each other and towards replies and decisions; settled
-    deliveries are told after everything else, so that what a handler sent is never lost between
-    its command and its ack.
+    deliveries are told after everything else and a little later, so that what a handler sent is
+    never lost between its command and its ack.
 
-    Only the last command of a message asks for a result: results come in the order of the
-    commands, so it confirms those before it. What is not confirmed when a stream is lost goes out
-    again on the next, under the same idempotency keys.
+    Of the commands of a message that nobody waits for, only the last asks for a result: results
+    come in the order of the commands, so it confirms those before it. What is not confirmed when
+    a stream is lost goes out again on the next, byte for byte, under the same idempotency keys.
+    Volatile emits are for clients that can take them at once: they are not sent again, and not
+    kept while there is no stream.
     """
 
     def __init__(
@@ -62,15 +72,18 @@ class Outbox:
         self._wake = wake
         self._failed = failed
         self._number = 0
-        self._pending: deque[_Pending] = deque()  # in order, numbers without gaps or with
+        self._pending: deque[_Pending] = deque()  # by number
         self._bytes = 0
         self._room = asyncio.Event()
         self._room.set()
         self._closed = False
+        self._open = False  # there is a stream
 
         # Of the current stream.
         self._queue: list[_Pending | Request] = []
         self._done: list[int] = []
+        self._due = False  # the acks have waited long enough
+        self._timer: asyncio.TimerHandle | None = None
         self._nacks: list[event_service_pb2.Nack] = []
         self._extend: list[int] = []
 
@@ -91,11 +104,18 @@ class Outbox:
         """Whether a sender has to wait for room()."""
         return self._closed or not self._room.is_set()
 
-    def send(self, command: command_pb2.Command, future: asyncio.Future | None = None) -> str:
+    def send(
+        self, command: command_pb2.Command,
+        future: asyncio.Future[command_pb2.Receipt] | None = None,
+    ) -> str:
         """Adds a command and returns its key. `future` gets the Receipt or an EdgeError."""
         self._number += 1
         command.command_id = key = f"{self._prefix}{self._number}"
         pending = _Pending(self._number, command, future)
+        if pending.volatile and not self._open:
+            if future is not None:
+                future.set_result(command_pb2.Receipt())
+            return key
         self._pending.append(pending)
         self._queue.append(pending)
         self._bytes += pending.size
@@ -112,46 +132,63 @@ class Outbox:
     def done(self, delivery_id: int) -> None:
         """Settles a delivery."""
         self._done.append(delivery_id)
+        if len(self._done) >= ACK_EVENTS:
+            self.hurry()
+        elif self._timer is None and not self._due:
+            self._timer = asyncio.get_running_loop().call_later(ACK_WITHIN, self.hurry)
+
+    def hurry(self) -> None:
+        """Has the acks sent with whatever else there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = True
         self._wake()
 
     def nack(self, nack: event_service_pb2.Nack) -> None:
         """Hands a delivery back."""
         self._nacks.append(nack)
-        self._wake()
+        self.hurry()
 
     def extend(self, delivery_ids: list[int]) -> None:
         """Says that deliveries are still being handled."""
         self._extend += delivery_ids
-        self._wake()
+        self.hurry()
 
     def take(self) -> list[Request]:
         """Everything there is, as messages to write in this order."""
         queue, self._queue = self._queue, []
         messages: list[Request] = []
-        batch: list[command_pb2.Command] = []
+        batch: list[_Pending] = []
         size = 0
         for item in queue:
-            if not isinstance(item, _Pending):
+            if isinstance(item, _Pending):
+                if len(batch) == BATCH_COMMANDS or (batch and size + item.size > BATCH_BYTES):
+                    messages.append(_batch(batch))
+                    batch, size = [], 0
+                batch.append(item)
+                size += item.size
+            else:
                 if batch:
                     messages.append(_batch(batch))
                     batch, size = [], 0
                 messages.append(item)
-                continue
-            if len(batch) == BATCH_COMMANDS or (batch and size + item.size > BATCH_BYTES):
-                messages.append(_batch(batch))
-                batch, size = [], 0
-            item.command.quiet = item.future is None
-            batch.append(item.command)
-            size += item.size
         if batch:
             messages.append(_batch(batch))
-        if self._done or self._nacks or self._extend:
+        if self._due and (self._done or self._nacks or self._extend):
             ack = event_service_pb2.Ack(
                 done=ranges(self._done), nacks=self._nacks, extend=ranges(self._extend)
             )
-            self._done, self._nacks, self._extend = [], [], []
+            self._forget_acks()
             messages.append(Request(ack=ack))
         return messages
+
+    def _forget_acks(self) -> None:
+        self._done, self._nacks, self._extend = [], [], []
+        self._due = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def confirm(self, results: Iterable[command_pb2.CommandResult]) -> None:
         """Takes results. A result confirms every command sent before its own too."""
@@ -179,14 +216,17 @@ class Outbox:
         elif future is not None and not future.done():
             future.set_result(result.receipt)
 
-    def lost(self) -> None:
-        """Starts over for the next stream, with the commands that are not confirmed.
+    def opened(self) -> None:
+        """A stream begins."""
+        self._open = True
+        self._wake()
 
-        Volatile emits are left out: they are for clients that can take them at once.
-        """
+    def lost(self) -> None:
+        """Starts over for the next stream, with the commands that are not confirmed."""
+        self._open = False
         again: deque[_Pending] = deque()
         for item in self._pending:
-            if item.command.emit.volatile:
+            if item.volatile:
                 self._bytes -= item.size
                 if item.future is not None and not item.future.done():
                     item.future.set_result(command_pb2.Receipt())
@@ -194,7 +234,7 @@ class Outbox:
                 again.append(item)
         self._pending = again
         self._queue = list(again)
-        self._done, self._nacks, self._extend = [], [], []
+        self._forget_acks()
         if self._bytes < PENDING_BYTES and len(again) < PENDING_COMMANDS:
             self._room.set()
 
@@ -207,11 +247,21 @@ class Outbox:
                 item.future.set_exception(DisconnectedError("the server has been shut down"))
         self._pending.clear()
         self._queue.clear()
+        self._forget_acks()
 
 
-def _batch(commands: list[command_pb2.Command]) -> Request:
-    commands[-1].quiet = False
-    return Request(commands=event_service_pb2.CommandBatch(commands=commands))
+def _batch(items: list[_Pending]) -> Request:
+    # The last command confirms all. The last that is not volatile does too: should the stream
+    # break, it is the last that is sent again.
+    last = lasting = True
+    for item in reversed(items):
+        if not item.sent:
+            item.sent = True  # from now on it must not change, or the edge takes it for another
+            item.command.quiet = item.future is None and not (last if item.volatile else lasting)
+        if not item.command.quiet:
+            last = False
+            lasting = lasting and item.volatile
+    return Request(commands=event_service_pb2.CommandBatch(commands=[i.command for i in items]))
 
 
 def ranges(ids: list[int]) -> list[event_service_pb2.DeliveryRange]:

@@ -162,6 +162,7 @@ class Process(Handlers):
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(member.deliveries.idle(), self._drain_timeout)
                 member.deliveries.stop()
+                member.outbox.hurry()
                 member.link.finish()
                 await asyncio.wait({task}, timeout=2)
             member.link.stop()

@@ -12,7 +12,7 @@ from sio_edge._gen.sioedge.v1 import command_pb2
 from sio_edge.acks import LONGEST, not_answered
 from sio_edge.clients import Clients
 from sio_edge.exceptions import EdgeError
-from sio_edge.namespace import AsyncNamespace
+from sio_edge.namespace import AsyncNamespace, BaseNamespace
 from sio_edge.status import Reason
 
 
@@ -41,7 +41,7 @@ class AsyncServer(Clients):
     reason = Reason
     """The reasons given to disconnect handlers."""
 
-    _namespace_type = AsyncNamespace
+    _namespace_type: type[BaseNamespace] = AsyncNamespace
 
     async def emit(
         self,
@@ -191,8 +191,9 @@ class AsyncServer(Clients):
         accepted: asyncio.Future[command_pb2.Receipt] = loop.create_future()
 
         def refused(done: asyncio.Future[command_pb2.Receipt]) -> None:
-            if not done.cancelled() and done.exception() and not answer.done():
-                answer.set_exception(_gone(done.exception()))
+            error = None if done.cancelled() else done.exception()
+            if error is not None and not answer.done():
+                answer.set_exception(_gone(error))
 
         def answered(*args: Any) -> None:
             if not answer.done():
@@ -212,7 +213,7 @@ class AsyncServer(Clients):
         return args if len(args) > 1 else args[0] if args else None
 
 
-def _gone(error: BaseException | None) -> BaseException | None:
+def _gone(error: BaseException) -> BaseException:
     if isinstance(error, EdgeError) and error.reason == "SESSION_GONE":
         return not_answered(command_pb2.ACK_OUTCOME_DISCONNECTED)
     return error

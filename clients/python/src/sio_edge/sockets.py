@@ -88,6 +88,10 @@ class Socket:
         self._environ = None
         self.transport = handshake.transport
 
+    def shook(self, handshake: session_pb2.Handshake) -> bool:
+        """Whether this is the handshake of its connection."""
+        return self._handshake == handshake
+
     def update(self, state: session_pb2.Session) -> None:
         """Takes what the edge says about the session."""
         self.user_id = state.user_id
