@@ -1,6 +1,7 @@
 package sioedge
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,7 @@ const holdFor = time.Minute
 type answer struct {
 	edge   *Edge
 	socket *Socket
-	offset uint64
+	id     eventID
 
 	mu    sync.Mutex // guards the following fields
 	given bool
@@ -36,7 +37,7 @@ func newHeldAnswers() *heldAnswers { return &heldAnswers{byOffset: make(map[uint
 // answerByHand calls a handler that has an Ack. It returns errHeld unless the handler failed
 // before it answered.
 func (e *Edge) answerByHand(b *binding, s *Socket, d delivery, args Args) error {
-	a := &answer{edge: e, socket: s, offset: d.event.GetOffset(), d: d}
+	a := &answer{edge: e, socket: s, id: identify(d.event), d: d}
 	e.held.add(a)
 	failed := true
 	defer func() {
@@ -64,8 +65,11 @@ func (e *Edge) answerByHand(b *binding, s *Socket, d delivery, args Args) error 
 // ack is the Ack that the handler gets.
 func (a *answer) ack(results ...any) error {
 	reply, err := encodeArgs(results)
+	if err == nil {
+		err = answerable(reply)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("answer: %w", err)
 	}
 	a.settle(reply)
 	return nil
@@ -80,7 +84,7 @@ func (a *answer) settle(reply *pb.Payload) {
 	}
 	a.given = true
 	d := a.d
-	how := settlement{offset: a.offset, reply: reply}
+	how := settlement{eventID: a.id, reply: reply}
 	a.edge.done.put(how) // before anyone can see that it is given
 	a.mu.Unlock()
 	a.edge.held.remove(a)
@@ -90,28 +94,28 @@ func (a *answer) settle(reply *pb.Payload) {
 func (h *heldAnswers) add(a *answer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.byOffset[a.offset] = a
+	h.byOffset[a.id.offset] = a
 	h.count.Add(1)
 }
 
 func (h *heldAnswers) remove(a *answer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byOffset[a.offset] == a {
-		delete(h.byOffset, a.offset)
+	if h.byOffset[a.id.offset] == a {
+		delete(h.byOffset, a.id.offset)
 		h.count.Add(-1)
 	}
 }
 
 // attach says that d is the delivery of an event whose answer is still to be given, if it is.
-func (h *heldAnswers) attach(d delivery) bool {
+func (h *heldAnswers) attach(id eventID, d delivery) bool {
 	if h.count.Load() == 0 {
 		return false
 	}
 	h.mu.Lock()
-	a := h.byOffset[d.event.GetOffset()]
+	a := h.byOffset[id.offset]
 	h.mu.Unlock()
-	if a == nil {
+	if a == nil || a.id != id {
 		return false
 	}
 	a.mu.Lock()
@@ -119,7 +123,7 @@ func (h *heldAnswers) attach(d delivery) bool {
 	a.d = d
 	a.mu.Unlock()
 	if given { // in this instant: it is on record
-		if was, ok := a.edge.done.get(a.offset); ok {
+		if was, ok := a.edge.done.get(id); ok {
 			d.on.settle(d.id, was)
 		}
 	}

@@ -210,17 +210,20 @@ func TestNamespaceMatches(t *testing.T) {
 func TestDoneSetIsBounded(t *testing.T) {
 	d := newDoneSet()
 	for i := range uint64(doneEvents + 10) {
-		d.put(settlement{offset: i + 1})
+		d.put(settlement{eventID: eventID{offset: i + 1}})
 	}
-	if _, ok := d.get(10); ok || len(d.index) != doneEvents {
+	if _, ok := d.get(eventID{offset: 10}); ok || len(d.index) != doneEvents {
 		t.Errorf("the oldest event is still known, of %d", len(d.index))
 	}
-	if _, ok := d.get(11); !ok {
+	if _, ok := d.get(eventID{offset: 11}); !ok {
 		t.Error("a recent event is forgotten")
+	}
+	if _, ok := d.get(eventID{offset: 11, sid: "another"}); ok {
+		t.Error("another event with the same offset is taken for done")
 	}
 	big, _ := encodeArgs([]any{make([]byte, doneBytes/2)})
 	for i := range uint64(3) {
-		d.put(settlement{offset: 1 << 20 << i, reply: big})
+		d.put(settlement{eventID: eventID{offset: 1 << 20 << i}, reply: big})
 	}
 	if len(d.index) > 2 || d.bytes > doneBytes {
 		t.Errorf("%d events of %d bytes are kept", len(d.index), d.bytes)

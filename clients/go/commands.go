@@ -38,6 +38,7 @@ type commands struct {
 type command struct {
 	number uint64
 	proto  *pb.Command
+	size   int
 	result chan error // of 1; nil if nobody waits
 }
 
@@ -65,7 +66,8 @@ func (c *commands) submit(ctx context.Context, p *pb.Command, result chan error,
 		return nil, ErrClosed
 	default:
 	}
-	if err := sendable(p); err != nil {
+	size, err := sendable(p)
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -79,13 +81,13 @@ func (c *commands) submit(ctx context.Context, p *pb.Command, result chan error,
 	defer c.mu.Unlock()
 	c.last++
 	p.CommandId = c.prefix + strconv.FormatUint(c.last, 36)
-	cmd := &command{number: c.last, proto: p, result: result}
+	cmd := &command{number: c.last, proto: p, size: size, result: result}
 	c.pending[p.CommandId] = cmd
 	if q != nil {
 		c.asked[p.CommandId] = q
 	}
 	if c.stream != nil {
-		c.stream.queue(outgoing{command: p})
+		c.stream.queue(outgoing{command: p, size: size})
 	}
 	return cmd, nil
 }
@@ -125,14 +127,15 @@ func (c *commands) offer(p *pb.Command) error {
 		return ErrClosed
 	default:
 	}
-	if err := sendable(p); err != nil {
+	size, err := sendable(p)
+	if err != nil {
 		return err
 	}
 	p.Quiet = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stream != nil {
-		c.stream.queue(outgoing{command: p})
+		c.stream.queue(outgoing{command: p, size: size})
 	}
 	return nil
 }
@@ -253,7 +256,7 @@ func (c *commands) attach(st *stream) {
 	}
 	slices.SortFunc(again, func(a, b *command) int { return cmp.Compare(a.number, b.number) })
 	for _, cmd := range again {
-		st.queue(outgoing{command: cmd.proto})
+		st.queue(outgoing{command: cmd.proto, size: cmd.size})
 	}
 }
 

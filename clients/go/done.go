@@ -26,28 +26,35 @@ type doneSet struct {
 
 // settlement is how an event was settled: with an answer, a decision, or just done.
 type settlement struct {
-	offset   uint64
+	eventID
 	reply    *pb.Payload
 	decision *pb.ConnectDecision
 }
 
-func (s *settlement) cost() int {
-	n := len(s.reply.GetJson())
-	for _, a := range s.reply.GetAttachments() {
-		n += len(a)
-	}
-	return n
+// eventID is what an event has at every delivery. The offset alone is not enough: an edge that was
+// killed may give the offsets of its last moments again, to other events.
+type eventID struct {
+	offset uint64
+	sid    string
+	at     int64 // received_at, in nanoseconds
 }
+
+func identify(ev *pb.Event) eventID {
+	at := ev.GetReceivedAt()
+	return eventID{ev.GetOffset(), ev.GetSid(), at.GetSeconds()*1e9 + int64(at.GetNanos())}
+}
+
+func (s *settlement) cost() int { return payloadSize(s.reply) }
 
 func newDoneSet() *doneSet {
 	return &doneSet{index: make(map[uint64]int, doneEvents), ring: make([]settlement, doneEvents)}
 }
 
-func (d *doneSet) get(offset uint64) (settlement, bool) {
+func (d *doneSet) get(id eventID) (settlement, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i, ok := d.index[offset]
-	if !ok {
+	i, ok := d.index[id.offset]
+	if !ok || d.ring[i].eventID != id {
 		return settlement{}, false
 	}
 	return d.ring[i], true
@@ -56,7 +63,11 @@ func (d *doneSet) get(offset uint64) (settlement, bool) {
 func (d *doneSet) put(s settlement) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.index[s.offset]; ok {
+	if i, ok := d.index[s.offset]; ok {
+		if d.ring[i].eventID != s.eventID { // the offset was given again
+			d.bytes += s.cost() - d.ring[i].cost()
+			d.ring[i] = s
+		}
 		return
 	}
 	d.bytes += s.cost()

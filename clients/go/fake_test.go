@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	sioedge "github.com/sio-edge/sio-edge/clients/go"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
@@ -22,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // fakeEdge is a gRPC server whose streams are played by the test.
 type fakeEdge struct {
@@ -286,44 +285,6 @@ func run(t testing.TB, e *sioedge.Edge) (stop func() error) {
 	t.Cleanup(func() { stop() })
 	return stop
 }
-
-func session(sid string, rooms ...string) *pb.Session {
-	return &pb.Session{Sid: sid, Namespace: "/", Rooms: rooms, State: pb.SessionState_SESSION_STATE_OPEN}
-}
-
-func opened(sid string, rooms ...string) *pb.Event {
-	return &pb.Event{Sid: sid, Namespace: "/", Kind: &pb.Event_Opened{Opened: &pb.Opened{Session: session(sid, rooms...)}}}
-}
-
-func closed(sid string, reason pb.CloseReason) *pb.Event {
-	end := session(sid, "last")
-	end.State = pb.SessionState_SESSION_STATE_CLOSED
-	return &pb.Event{Sid: sid, Namespace: "/", Kind: &pb.Event_Closed{Closed: &pb.Closed{Reason: reason, Session: end}}}
-}
-
-func emitted(sid, name, args string, attachments ...[]byte) *pb.Event {
-	return &pb.Event{Sid: sid, Namespace: "/", ReceivedAt: timestamppb.Now(), Kind: &pb.Event_ClientEvent{
-		ClientEvent: &pb.ClientEvent{Event: name, Payload: &pb.Payload{Json: []byte(args), Attachments: attachments}}}}
-}
-
-// asking is emitted with a callback.
-func asking(sid, name, args string, attachments ...[]byte) *pb.Event {
-	ev := emitted(sid, name, args, attachments...)
-	ev.GetClientEvent().WantsReply = true
-	return ev
-}
-
-func connecting(sid, auth string) *pb.Event {
-	now := time.Now()
-	return &pb.Event{Sid: sid, Namespace: "/", ReceivedAt: timestamppb.New(now), Kind: &pb.Event_ConnectRequested{
-		ConnectRequested: &pb.ConnectRequested{AuthJson: []byte(auth), AnswerBy: timestamppb.New(now.Add(time.Minute)),
-			Handshake: &pb.Handshake{RemoteAddr: "192.0.2.7:51000", Query: map[string]string{"v": "2"}}}}}
-}
-
-const (
-	fresh     = pb.ResumeOutcome_RESUME_OUTCOME_FRESH
-	continued = pb.ResumeOutcome_RESUME_OUTCOME_CONTINUED
-)
 
 func (f *fakeEdge) ListSessions(_ context.Context, req *pb.ListSessionsRequest) (*pb.ListSessionsResponse, error) {
 	f.mu.Lock()

@@ -24,14 +24,15 @@ func (e *Edge) handle(s *Socket, d delivery) {
 	if gap {
 		e.cfg.log.Error("events of a session are missing", "sid", s.id, "before", d.event.GetSeq())
 	}
-	if was, ok := e.done.get(d.event.GetOffset()); ok {
+	id := identify(d.event)
+	if was, ok := e.done.get(id); ok {
 		if d.event.GetClosed() != nil {
 			e.table.remove(s) // it came back with the event
 		}
 		d.on.settle(d.id, was)
 		return
 	}
-	if e.held.attach(d) {
+	if e.held.attach(id, d) {
 		return
 	}
 	answer, err := e.protect(s, d)
@@ -40,7 +41,7 @@ func (e *Edge) handle(s *Socket, d delivery) {
 	case err != nil:
 		e.refuse(s, d, err)
 	default:
-		answer.offset = d.event.GetOffset()
+		answer.eventID = id
 		e.done.put(answer)
 		d.on.settle(d.id, answer)
 	}
@@ -125,6 +126,9 @@ func (e *Edge) clientEvent(s *Socket, d delivery, ev *pb.ClientEvent) (settlemen
 	}
 	if !ev.GetWantsReply() {
 		return settlement{}, nil
+	}
+	if err := answerable(reply); err != nil {
+		return settlement{}, fmt.Errorf("answer: %w", err)
 	}
 	return settlement{reply: reply}, nil
 }

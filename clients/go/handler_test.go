@@ -90,6 +90,22 @@ func TestOnPanicsOnWhatIsNoHandler(t *testing.T) {
 	}
 }
 
+// An answer that the edge cannot read is the handler's failure, not the stream's.
+func TestAnswerTooLarge(t *testing.T) {
+	f := newFakeEdge(t)
+	e := newEdge(f)
+	e.On("big", func(context.Context, *sioedge.Socket) ([]byte, error) { return make([]byte, 5<<20), nil })
+	e.On("hand", func(_ context.Context, _ *sioedge.Socket, ack sioedge.Ack) error { return ack(make([]byte, 5<<20)) })
+	run(t, e)
+	s := f.accept(fresh)
+	for _, name := range []string{"big", "hand"} {
+		s.deliver(1, asking(name, name, `[]`))
+		if n := s.nacked(); !strings.Contains(n.GetReason(), "4 MB") {
+			t.Errorf("nack = %v", n)
+		}
+	}
+}
+
 // An answer may come when the handler has long returned; later events do not wait for it.
 func TestAckByHandLater(t *testing.T) {
 	f := newFakeEdge(t)

@@ -5,19 +5,26 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
-// maxCommand is the largest command that the edge reads.
-const maxCommand = 4<<20 - 64<<10
+// maxMessage is the largest message that the edge reads, less some room for what is around it.
+const maxMessage = 4<<20 - 64<<10
 
 var errTooLarge = errors.New("larger than 4 MB")
 
-// sendable refuses what would end the stream, and would end it again each time it is repeated.
-func sendable(c *pb.Command) error {
-	if commandSize(c) > maxCommand {
-		return errTooLarge
+// sendable returns the size of a command. It refuses what would end the stream, and would end it
+// again each time it is repeated.
+func sendable(c *pb.Command) (size int, err error) {
+	if size = proto.Size(c); size > maxMessage {
+		return size, errTooLarge
 	}
+	return size, textCommand(c)
+}
+
+func textCommand(c *pb.Command) error {
 	switch op := c.GetOp().(type) {
 	case *pb.Command_Emit:
 		return errors.Join(text("event name", op.Emit.GetEvent()), textTarget(op.Emit.GetTarget()))
@@ -57,6 +64,9 @@ func textAttributes(set map[string]string) error {
 
 // acceptable is sendable for a decision.
 func acceptable(a *pb.Accept) error {
+	if proto.Size(a) > maxMessage {
+		return errTooLarge
+	}
 	for _, emit := range a.GetGreeting() {
 		if err := text("event name", emit.GetEvent()); err != nil {
 			return err
@@ -69,6 +79,22 @@ func acceptable(a *pb.Accept) error {
 		return err
 	}
 	return textAttributes(a.GetAttributes())
+}
+
+// answerable is sendable for an answer.
+func answerable(p *pb.Payload) error {
+	if payloadSize(p) > maxMessage {
+		return errTooLarge
+	}
+	return nil
+}
+
+func payloadSize(p *pb.Payload) int {
+	n := len(p.GetJson())
+	for _, a := range p.GetAttachments() {
+		n += len(a) + 8
+	}
+	return n
 }
 
 func text(what string, values ...string) error {

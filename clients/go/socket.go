@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
@@ -261,28 +260,5 @@ func (s *Socket) update(p *pb.Session) {
 	s.recovered = p.GetRecovered()
 	if p.GetHandshake() != nil {
 		s.handshake = newHandshake(p.GetHandshake())
-	}
-}
-
-// Handshake is the HTTP request that opened a client's connection.
-type Handshake struct {
-	RemoteAddr string            // "192.0.2.7:51000"
-	Path       string            // "/socket.io/"
-	Query      map[string]string // reserved keys included
-	Headers    map[string]string // by lower-case name
-	Transport  string            // "polling" or "websocket"
-	Secure     bool              // TLS ended at the edge
-	At         time.Time
-}
-
-func newHandshake(h *pb.Handshake) Handshake {
-	return Handshake{
-		RemoteAddr: h.GetRemoteAddr(),
-		Path:       h.GetPath(),
-		Query:      h.GetQuery(),
-		Headers:    h.GetHeaders(),
-		Transport:  h.GetTransport(),
-		Secure:     h.GetSecure(),
-		At:         h.GetIssuedAt().AsTime(),
 	}
 }

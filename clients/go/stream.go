@@ -45,6 +45,7 @@ type outgoing struct {
 	reply   *pb.Payload
 	id      uint64 // of the delivery that reply settles
 	command *pb.Command
+	size    int // of command
 }
 
 func newStream(ctx context.Context, cancel context.CancelFunc, rpc pb.EventService_SubscribeClient) *stream {
@@ -189,7 +190,7 @@ func (st *stream) send(out []outgoing) error {
 			batch := &pb.CommandBatch{}
 			for size := 0; i < len(out) && out[i].command != nil && len(batch.Commands) < batchCommands && size < batchBytes; i++ {
 				batch.Commands = append(batch.Commands, out[i].command)
-				size += commandSize(out[i].command)
+				size += out[i].size
 			}
 			request = &pb.SubscribeRequest{Message: &pb.SubscribeRequest_Commands{Commands: batch}}
 		default:
@@ -230,16 +231,6 @@ func ranges(ids []uint64) []*pb.DeliveryRange {
 		out = append(out, &pb.DeliveryRange{First: id, Last: id})
 	}
 	return out
-}
-
-// commandSize is about what a command takes on the wire.
-func commandSize(c *pb.Command) int {
-	p := c.GetEmit().GetPayload()
-	n := 128 + len(p.GetJson())
-	for _, a := range p.GetAttachments() {
-		n += len(a)
-	}
-	return n
 }
 
 // window is the deliveries of a stream that are not settled. Ids are dense, so a flag for each
