@@ -164,10 +164,9 @@ export class Core {
     const patience = Date.now() + CLOSE_WITHIN;
     await until(() => this.deliveries.pending === 0, patience);
     this.saveData();
-    if (this.outbox.attached) {
-      const said = new Promise<void>((reached) => this.outbox.barrier(reached));
-      await Promise.race([said, until(() => false, Math.min(patience, Date.now() + 2_000))]);
-    }
+    let said = false;
+    this.outbox.barrier(() => (said = true));
+    await until(() => said || !this.outbox.attached, patience);
     await this.link.close(1_000);
     // The clients stay; only this process does not see them any more. What its listeners emit now
     // would say that they had gone.

@@ -80,12 +80,13 @@ export class Channel {
     let failure: Error | undefined;
     const take = (headers: http2.IncomingHttpHeaders) => {
       if (headers["grpc-status"] !== undefined) status = headers;
-      else if (headers[":status"] !== undefined && headers[":status"] !== "200" as never && Number(headers[":status"]) !== 200) {
+      else if (headers[":status"] !== undefined && Number(headers[":status"]) !== 200) {
         failure = new EdgeError(`the edge answered HTTP ${headers[":status"]}: is this its control port?`, Code.UNAVAILABLE);
       }
     };
     stream.on("response", take);
     stream.on("trailers", take);
+    stream.on("end", () => stream.end()); // the status is there: nothing that is still said is heard
     stream.on("data", (chunk: Buffer) => {
       try {
         frames.push(chunk);
