@@ -179,11 +179,13 @@ func (c *conn) lostLocked(r Reason) {
 
 // closeLocked sends a close frame behind everything that is queued.
 func (c *conn) closeLocked(frame []byte) {
-	if c.closing || c.bye != nil || c.doomed {
+	if c.closing || c.doomed {
 		return
 	}
-	c.bye = frame
-	c.limitLocked(dueLinger)
+	if c.bye == nil {
+		c.bye = frame
+		c.limitLocked(dueLinger)
+	}
 	if c.sock.corked && !c.probing {
 		return // leaves with everything else
 	}

@@ -111,6 +111,11 @@ func (s *Server) Close(ctx context.Context) error {
 				s.deadlines[i].stop()
 			}
 			s.poller.stop()
+			for i := range s.table { // closed ones that waited for a last GET
+				s.table[i].mu.Lock()
+				clear(s.table[i].sockets)
+				s.table[i].mu.Unlock()
+			}
 		})
 		close(done)
 	}()

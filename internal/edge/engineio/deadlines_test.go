@@ -1,0 +1,101 @@
+package engineio
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// alarm is something with a deadline, as conn and Socket are.
+type alarm struct {
+	mu    sync.Mutex
+	list  *deadlines
+	d     deadline
+	fired []int64
+}
+
+func (a *alarm) expired(due) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.d.passed(a.list) {
+		a.d.remove()
+		a.fired = append(a.fired, a.list.now())
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &deadlines{span: 10 * time.Second, pace: int64(10 * time.Millisecond), start: time.Now()}
+		defer l.stop()
+		rnd := rand.New(rand.NewPCG(3, 4))
+		alarms := make([]*alarm, 200)
+		due := make([]int64, len(alarms)) // a model
+		for i := range alarms {
+			alarms[i] = &alarm{list: l}
+		}
+		for range 5000 {
+			i := rnd.IntN(len(alarms))
+			a := alarms[i]
+			a.mu.Lock()
+			switch rnd.IntN(4) {
+			case 0:
+				a.d.remove()
+				due[i] = 0
+			case 1:
+				due[i] = l.now() + int64(l.span) - rnd.Int64N(1e9)
+				l.addAt(&a.d, a, due[i])
+			default:
+				due[i] = l.now() + int64(l.span)
+				l.add(&a.d, a)
+			}
+			a.mu.Unlock()
+			time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond)
+			synctest.Wait()
+			for i, a := range alarms {
+				a.mu.Lock()
+				switch now := l.now(); {
+				case due[i] != 0 && due[i] <= now-l.pace && len(a.fired) == 0:
+					t.Fatalf("%d did not fire", i)
+				case len(a.fired) > 0 && (due[i] == 0 || a.fired[0] < due[i] || a.fired[0] > due[i]+l.pace):
+					t.Fatalf("%d fired at %v, due %d", i, a.fired, due[i])
+				case len(a.fired) > 0:
+					due[i], a.fired = 0, nil
+				}
+				a.mu.Unlock()
+			}
+			l.mu.Lock()
+			var order []int64
+			for d := l.head; d != nil; d = d.next {
+				order = append(order, d.at)
+			}
+			l.mu.Unlock()
+			if !slices.IsSorted(order) {
+				t.Fatal("not in order")
+			}
+		}
+	})
+}
+
+func TestBucket(t *testing.T) {
+	var b bucket
+	now := int64(1e12)
+	n := 0
+	for b.take(now) {
+		n++
+	}
+	if n != 50 {
+		t.Errorf("%d at once", n)
+	}
+	n = 0
+	for range 10_000 { // ten seconds
+		if now += 1e6; b.take(now) {
+			n++
+		}
+	}
+	if n != 100 {
+		t.Errorf("%d in ten seconds", n)
+	}
+}
