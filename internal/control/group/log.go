@@ -131,6 +131,9 @@ func (gs *Groups) Restore(groups func(yield func(name string, record []byte)), e
 			return
 		}
 		gs.respec(g, spec)
+		g.mu.Lock()
+		g.rearmLocked(gs.now()) // its retention counts from now
+		g.mu.Unlock()
 	})
 	events(func(name string, offset uint64, record []byte) {
 		g := gs.groups[name]

@@ -1920,7 +1920,8 @@ type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sessions that are this member's from now on.
 	Gained []*Session `protobuf:"bytes,1,rep,name=gained,proto3" json:"gained,omitempty"`
-	// Sessions that are no longer this member's.
+	// Sessions that are no longer this member's. They apply first: a session in both was lost and
+	// came back.
 	LostSids      []string `protobuf:"bytes,2,rep,name=lost_sids,json=lostSids,proto3" json:"lost_sids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
