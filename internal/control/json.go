@@ -6,6 +6,7 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
@@ -36,7 +37,7 @@ func mount[Req, Resp any, R interface {
 			return nil, connectError(err)
 		}
 		return connect.NewResponse((*Resp)(resp)), nil
-	}, connect.WithReadMaxBytes(maxJSON)))
+	}, connect.WithReadMaxBytes(maxJSON), connect.WithCodec(strictJSON{})))
 }
 
 // connectError carries the code and the details of a gRPC status over; the codes are the same.
@@ -54,3 +55,20 @@ func connectError(err error) error {
 type errorText string
 
 func (e errorText) Error() string { return string(e) }
+
+// strictJSON refuses fields that do not exist: a misspelt one must not mean something else.
+type strictJSON struct{}
+
+// Name implements connect.Codec.
+func (strictJSON) Name() string { return "json" }
+
+// Marshal implements connect.Codec.
+func (strictJSON) Marshal(m any) ([]byte, error) { return protojson.Marshal(m.(proto.Message)) }
+
+// Unmarshal implements connect.Codec.
+func (strictJSON) Unmarshal(b []byte, m any) error {
+	if len(b) == 0 {
+		return nil
+	}
+	return protojson.Unmarshal(b, m.(proto.Message))
+}
