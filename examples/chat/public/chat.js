@@ -25,9 +25,13 @@ function welcome(refused = "") {
   $("name").select();
 }
 
-$("welcome").addEventListener("close", () => {
+$("welcome").addEventListener("cancel", (event) => event.preventDefault());
+$("welcome").addEventListener("submit", (event) => {
   me.name = $("name").value.trim();
-  if (!me.name) return welcome("a name, please");
+  if (!me.name) {
+    event.preventDefault(); // blanks only
+    return;
+  }
   sessionStorage.setItem("name", me.name);
   socket.connect();
   $("text").focus();
