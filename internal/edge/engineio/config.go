@@ -85,8 +85,8 @@ type Config struct {
 	EdgeTag []byte
 	// AllowRequest decides about every handshake. The message of a refusal reaches the client.
 	AllowRequest func(*http.Request) (ok bool, message string)
-	// Refused is told about everything that was turned away: a Layer and one of the reasons beside
-	// it. It is called often under attack and with locks held: it must only count.
+	// Refused is told about everything that was turned away: a layer and one of its reasons, see
+	// Refusals. It is called often under attack and with locks held: it must only count.
 	Refused func(layer, reason string)
 }
 

@@ -4,7 +4,8 @@ import "time"
 
 // Handler is the floor above. Calls for one Socket never overlap. Closed is the last of them,
 // comes exactly once, and never on the stack of Queue, Flush, Close, Pause or Unpause.
-// A Handler may call any method of the Socket.
+// A Handler may call any method of the Socket. It must not wait for anything slow: other Sockets
+// are read on the same goroutine.
 type Handler interface {
 	// Open is called after the handshake and before any Message. It may set s.Peer.
 	Open(s *Socket)

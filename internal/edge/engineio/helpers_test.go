@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,7 +77,7 @@ func (f *floor) Message(s *Socket, binary bool, data []byte) {
 		f.hear(s, binary, data)
 	case f.mute:
 	case binary:
-		s.Queue(rawBinary(data), false)
+		s.Queue(NewBinaryMessage(data), false)
 	default:
 		s.Queue(NewMessage(data, nil), false)
 	}
@@ -95,13 +95,6 @@ func (f *floor) Closed(s *Socket, r Reason) {
 	}
 	s.Peer = "closed"
 	f.reasons = append(f.reasons, r)
-}
-
-// rawBinary is a binary packet without the text packet that Socket.IO puts before it.
-func rawBinary(data []byte) *Message {
-	m := &Message{frames: append(appendFrameHeader(nil, finBinary, len(data)), data...)}
-	m.text = append([]byte{'b'}, []byte(b64(data))...)
-	return m
 }
 
 func (f *floor) reasonsSoFar() []Reason {
@@ -218,6 +211,16 @@ func startEdge(t testing.TB, over wire, cfg Config, f *floor) *edge {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
+	}
+	known := Refusals()
+	count := cfg.Refused
+	cfg.Refused = func(layer, reason string) {
+		if !slices.Contains(known[layer], reason) {
+			t.Errorf("unknown refusal %s: %s", layer, reason)
+		}
+		if count != nil {
+			count(layer, reason)
+		}
 	}
 	e := &edge{t: t, floor: f, server: NewServer(cfg, f, quiet), base: "http://edge.test"}
 	var ln net.Listener
@@ -507,14 +510,6 @@ func (c *client) wantClose(code int) {
 	if err != nil && !strings.Contains(err.Error(), "reset") {
 		c.t.Errorf("after the close frame: %v", err)
 	}
-}
-
-func b64(b []byte) string {
-	var buf bytes.Buffer
-	m := Message{attachments: [][]byte{b}}
-	buf.Write(m.appendPayload(nil))
-	_, s, _ := strings.Cut(buf.String(), "\x1eb")
-	return s
 }
 
 // raw sends a request byte by byte as given, and returns status and body.

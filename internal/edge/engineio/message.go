@@ -11,7 +11,7 @@ import (
 // It is encoded once, shared by every Socket it is queued on, and never modified afterwards.
 type Message struct {
 	frames      []byte   // complete WebSocket frames, unmasked: the text, then each attachment
-	text        []byte   // the text packet with its type, as a polling payload carries it
+	text        []byte   // the text packet with its type, as a polling payload carries it; nil if there is none
 	attachments [][]byte // parts of frames
 }
 
@@ -34,6 +34,14 @@ func NewMessage(text []byte, attachments [][]byte) *Message {
 // NewMessageFunc is NewMessage for a packet that appendText appends to its argument.
 func NewMessageFunc(appendText func(dst []byte) []byte, attachments [][]byte) *Message {
 	return newMessage('4', 112, appendText, attachments)
+}
+
+// NewBinaryMessage builds the message of one binary packet alone, for protocols other than
+// Socket.IO. It copies data.
+func NewBinaryMessage(data []byte) *Message {
+	buf := make([]byte, 0, frameHeaderSize(len(data))+len(data))
+	buf = append(appendFrameHeader(buf, finBinary, len(data)), data...)
+	return &Message{frames: buf, attachments: [][]byte{buf[len(buf)-len(data):]}}
 }
 
 // newPacket builds a message of any Engine.IO type.
@@ -77,20 +85,31 @@ func newMessage(typ byte, size int, appendText func([]byte) []byte, attachments 
 func (m *Message) Size() int { return len(m.frames) }
 
 // packets is how many Engine.IO packets the message consists of.
-func (m *Message) packets() int { return 1 + len(m.attachments) }
+func (m *Message) packets() int {
+	if m.text == nil {
+		return len(m.attachments)
+	}
+	return 1 + len(m.attachments)
+}
 
 // appendPayload appends the message's packets as elements of a polling payload
 // (engine.io-protocol, "HTTP long-polling").
 func (m *Message) appendPayload(dst []byte) []byte {
-	if len(dst) > 0 {
-		dst = append(dst, eio.Separator)
+	if m.text != nil {
+		dst = append(separate(dst), m.text...)
 	}
-	dst = append(dst, m.text...)
 	for _, a := range m.attachments {
-		dst = append(dst, eio.Separator, 'b')
+		dst = append(separate(dst), 'b')
 		dst = base64.StdEncoding.AppendEncode(dst, a)
 	}
 	return dst
+}
+
+func separate(dst []byte) []byte {
+	if len(dst) == 0 {
+		return dst
+	}
+	return append(dst, eio.Separator)
 }
 
 // payloadSize is the number of bytes appendPayload appends, at most.

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func TestMessage(t *testing.T) {
 				t.Errorf("%s of %d bytes: %.40q, want %.40q", name, n, m.frames, want)
 			}
 			payload := string(m.appendPayload([]byte("6")))
-			if w := "6\x1e4" + text + "\x1ebAQID\x1eb\x1eb" + b64(attachments[2]); payload != w {
+			if w := "6\x1e4" + text + "\x1ebAQID\x1eb\x1eb" + base64.StdEncoding.EncodeToString(attachments[2]); payload != w {
 				t.Errorf("%s of %d bytes: payload %.40q, want %.40q", name, n, payload, w)
 			}
 			if len(payload) > 1+m.payloadSize() {
@@ -34,6 +35,13 @@ func TestMessage(t *testing.T) {
 
 func frameBytes(first byte, payload []byte) []byte {
 	return append(appendFrameHeader(nil, first, len(payload)), payload...)
+}
+
+func TestBinaryMessage(t *testing.T) {
+	m := NewBinaryMessage([]byte{1, 2, 3})
+	if string(m.frames) != "\x82\x03\x01\x02\x03" || string(m.appendPayload(nil)) != "bAQID" || m.packets() != 1 {
+		t.Errorf("%q %q", m.frames, m.appendPayload(nil))
+	}
 }
 
 func TestReasons(t *testing.T) { // the words that clients know

@@ -82,8 +82,6 @@ func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 // now is the present instant, in nanoseconds since the Server was made.
 func (s *Server) now() int64 { return int64(time.Since(s.start)) }
 
-func (s *Server) refused(layer, reason string) { s.config.Refused(layer, reason) }
-
 // Connections is the number of open Sockets.
 func (s *Server) Connections() int { return int(s.open.Load()) }
 
