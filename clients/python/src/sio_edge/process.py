@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import grpc
 
 from sio_edge._gen.sioedge.v1 import event_service_pb2
+from sio_edge.exceptions import SocketIOError
 from sio_edge.handlers import Handler, Handlers, call
 from sio_edge.member import Config, Member
 from sio_edge.outbox import Request
@@ -98,6 +99,7 @@ class Process(Handlers):
         self._member = Member(self._config, self, self._codec, self.logger, self._invoke)
         self._task: asyncio.Task[None] | None = None
         self._extender: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # Running.
@@ -146,14 +148,24 @@ class Process(Handlers):
         """
         await self.start()
         assert self._task is not None
-        await asyncio.shield(self._task)
+        try:
+            await asyncio.shield(self._task)
+        except SocketIOError:
+            await self.shutdown()
+            raise
+        await self.shutdown()
 
     async def shutdown(self) -> None:
         """Gives the clients to other processes, lets handlers finish, and detaches.
 
         Handlers that take longer than `drain_timeout` are cancelled; their events go to other
-        processes, or wait for the next one.
+        processes, or wait for the next one. Once is enough; who calls it again waits for the end.
         """
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._shutdown())
+        await asyncio.shield(self._stopping)
+
+    async def _shutdown(self) -> None:
         member, task = self._member, self._task
         if task is not None and not task.done():
             if self.connected:

@@ -182,7 +182,8 @@ class AsyncServer(Clients):
             raise ValueError("the client is not connected before its connect handler has finished")
         emit = self._emit(event, data, client, None, namespace)
         assert emit is not None
-        limit = LONGEST if timeout is None else min(timeout, LONGEST)
+        # Zero would mean the edge's default.
+        limit = LONGEST if timeout is None else max(0.001, min(timeout, LONGEST))
         emit.ack.timeout.CopyFrom(commands.duration(limit))
         if member.outbox.full:
             await member.outbox.room()
