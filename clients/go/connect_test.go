@@ -158,6 +158,9 @@ func TestSockets(t *testing.T) {
 	expect("a", "d")
 	s.done(s.deliver(2, end)) // again: no handler, no socket
 	expect("a", "d")
+	if n := e.Held(); n != 2 {
+		t.Errorf("%d sockets are kept", n)
+	}
 	quiet(t, why, "a second OnDisconnect")
 
 	f.restart()

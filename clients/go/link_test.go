@@ -3,6 +3,7 @@ package sioedge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,8 +105,12 @@ func TestCommandsAreRepeated(t *testing.T) {
 	sent := make(chan error, 1)
 	go func() { sent <- e.Emit(t.Context(), "n", 3) }()
 	var ids []string
-	for range 4 {
-		ids = append(ids, receive(t, s.commands, "a command").GetCommandId())
+	for i := range 4 {
+		c := receive(t, s.commands, "a command")
+		if got := string(c.GetEmit().GetPayload().GetJson()); i < 3 && got != fmt.Sprintf("[%d]", i) {
+			t.Errorf("command %d is %s", i, got)
+		}
+		ids = append(ids, c.GetCommandId())
 	}
 	f.restart()
 	again := f.accept(continued)
@@ -206,7 +211,7 @@ func TestExtend(t *testing.T) {
 // Run ends in good order: it says so, finishes what runs and what is delivered, and answers it.
 func TestLeave(t *testing.T) {
 	f := newFakeEdge(t)
-	e := newEdge(f)
+	e := newEdge(f, sioedge.AckDeadline(60*time.Millisecond))
 	started, release := make(chan struct{}), make(chan struct{})
 	e.On("slow", func(ctx context.Context, s *sioedge.Socket) (string, error) {
 		close(started)
@@ -220,6 +225,8 @@ func TestLeave(t *testing.T) {
 	result := make(chan error, 1)
 	go func() { result <- stop() }()
 	receive(t, s.leave, "Leave")
+	receive(t, s.acks, "an extension") // it still cares for what runs
+	quiet(t, s.closed, "the end of the stream")
 	close(release)
 	receive(t, s.replies, "the reply")
 	receive(t, s.closed, "the end of the stream")
