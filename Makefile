@@ -1,0 +1,91 @@
+# What is done with this repository. "make help" lists it.
+.DEFAULT_GOAL := help
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+buf := tools/node_modules/.bin/buf
+python := .cache/python/bin/python
+python_ready := .cache/python/.ready
+go_files = $(shell git ls-files --cached --others --exclude-standard '*.go' ':!*.pb.go')
+
+# npm installs what a lock file says, once for each change of it.
+npm_ci = (cd $(dir $@).. && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json)
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: build examples/chat/public/socket.io.min.js ## Run the edge and the chat example until Ctrl-C
+	@tools/run.sh
+
+.PHONY: build
+build: ## Build bin/sio-edge
+	@go build -o bin/ ./cmd/sio-edge
+
+.PHONY: test
+test: test-go test-e2e test-node test-python ## Run all tests, installing what they need
+
+.PHONY: test-go
+test-go: ## Run the Go tests with the race detector
+	go vet ./...
+	go test -race ./...
+
+.PHONY: test-e2e
+test-e2e: test/e2e/node_modules/.package-lock.json ## Run stock Socket.IO clients against the edge
+	cd test/e2e && npm test
+
+.PHONY: test-node
+test-node: clients/node/node_modules/.package-lock.json ## Run the tests of the Node SDK
+	cd clients/node && npm test
+
+.PHONY: test-python
+test-python: $(python_ready) ## Run the tests of the Python SDK
+	cd clients/python && PYTHONPATH=src ../../$(python) -m pytest -q
+
+.PHONY: generate
+generate: $(buf) clients/node/node_modules/.package-lock.json $(python_ready) ## Generate code from the contract
+	$(buf) generate --path proto
+	cd clients/node && PATH="$(CURDIR)/tools/node_modules/.bin:$$PATH" npm run generate
+	$(python) clients/python/tools/generate.py
+
+.PHONY: checkgenerate
+checkgenerate: generate ## Fail if generated code is stale
+	@stale=$$(git status --porcelain -- proto clients/node/src clients/python/src | grep -E '\.pb\.go|_gen|_pb' || true); \
+	if [ -n "$$stale" ]; then echo "generated code is stale:"; echo "$$stale"; exit 1; fi
+
+.PHONY: lint
+lint: $(buf) ## Check format, vet, staticcheck and the contract
+	@unformatted=$$(gofmt -l $(go_files)); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	$(buf) lint
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
+	@for package in internal/edge internal/edge/wire/eio internal/edge/wire/sio; do \
+		for target in $$(grep -ohE '^func Fuzz[A-Za-z0-9]+' $$package/*_test.go | cut -c6-); do \
+			echo "$$package $$target"; \
+			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime "$${FUZZTIME:-10s}" -fuzzminimizetime 1s; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./internal/edge/...
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(npm_ci)
+
+$(buf): tools/node_modules/.package-lock.json
+
+examples/chat/public/socket.io.min.js: examples/chat/package-lock.json
+	examples/chat/setup.sh
+	@touch $@
+
+$(python_ready): clients/python/requirements.txt clients/python/requirements-dev.txt
+	python3 -m venv .cache/python
+	.cache/python/bin/pip install --quiet --disable-pip-version-check -r clients/python/requirements-dev.txt
+	@touch $@
