@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 )
 
@@ -138,26 +139,19 @@ func startEdge(t *testing.T, args ...string) *process {
 	return p
 }
 
-// poll opens an Engine.IO session and leaves a poll waiting.
-func (p *process) poll(t *testing.T) <-chan string {
+// connect opens an Engine.IO session on a WebSocket.
+func (p *process) connect(t *testing.T) *websocket.Conn {
 	t.Helper()
-	body := p.get(t, p.clients+"/socket.io/?EIO=4&transport=polling")
-	m := regexp.MustCompile(`"sid":"([^"]+)"`).FindStringSubmatch(body)
-	if m == nil {
-		t.Fatalf("handshake: %q", body)
+	c, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.clients, "http")+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := make(chan string, 1)
-	go func() {
-		resp, err := http.Get(p.clients + "/socket.io/?EIO=4&transport=polling&sid=" + m[1])
-		if err != nil {
-			got <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		got <- string(b)
-	}()
-	return got
+	t.Cleanup(func() { c.Close() })
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, open, err := c.ReadMessage(); err != nil || !strings.HasPrefix(string(open), `0{"sid":`) {
+		t.Fatalf("handshake: %q, %v", open, err)
+	}
+	return c
 }
 
 func (p *process) get(t *testing.T, url string) string {
@@ -183,11 +177,13 @@ func TestDrain(t *testing.T) {
 			if got := p.get(t, p.ops+"/healthz"); got != "ready\n" {
 				t.Fatalf("health: %q", got)
 			}
-			answer := p.poll(t)
+			client := p.connect(t)
 			begin := time.Now()
 			p.Process.Signal(sig)
-			if got := <-answer; got != "1" && got != "6\x1e1" {
-				t.Errorf("the waiting poll got %q, want a close packet", got)
+			_, message, err := client.ReadMessage()
+			var closed *websocket.CloseError
+			if !errors.As(err, &closed) || closed.Code == websocket.CloseAbnormalClosure {
+				t.Errorf("the client got %q, %v, want a close frame", message, err)
 			}
 			rest, _ := io.ReadAll(p.stdout)
 			if err := p.Wait(); err != nil {
