@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, beforeEach, afterEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { Server, type ServerOptions } from "../src/index";
 import { commands, emitted, FakeEdge, type FakeStream, opened } from "./fake-edge";
 
@@ -17,7 +17,6 @@ afterEach(async () => {
   await Promise.all(servers.map((s) => s.close()));
   servers = [];
 });
-after(() => setImmediate(() => process.exit()).unref());
 
 function serve(options: Partial<ServerOptions> = {}): Server {
   const io = new Server(edge.address, { group: "g", onError: (err) => errors.push(err), ...options });
