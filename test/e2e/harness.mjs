@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
 import { connect as dial, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 export const reference = process.env.SIO_EDGE_TARGET === "reference";
@@ -123,16 +123,18 @@ function build(...packages) {
 }
 
 /**
- * The edge with the backend of these tests behind it, or the official server. Options are in
- * milliseconds: recoveryWindow (0 for none), pingInterval, pingTimeout.
+ * The edge with the backend of these tests behind it, or the official server. Options: in
+ * milliseconds recoveryWindow (0 for none), pingInterval, pingTimeout; flags for more flags of the
+ * edge; backend, auth and question for another backend: its package, what lets a client in, and an
+ * event that it answers.
  */
 export class Server {
   static async start(options = {}) {
     const server = new Server();
-    server.options = { recoveryWindow: 0, pingInterval: 25_000, pingTimeout: 20_000, ...options };
+    server.options = { recoveryWindow: 0, pingInterval: 25_000, pingTimeout: 20_000, flags: {}, backend: "./backend", ...options };
     server.port = await freePort();
     if (!reference) {
-      build("../../cmd/sio-edge", "./backend");
+      build("../../cmd/sio-edge", server.options.backend);
       server.control = await freePort();
       server.ops = await freePort();
       server.data = mkdtempSync(join(tmpdir(), "sio-edge-e2e-"));
@@ -163,23 +165,26 @@ export class Server {
       "recovery-window": `${recoveryWindow}ms`,
       "ping-interval": `${pingInterval}ms`,
       "ping-timeout": `${pingTimeout}ms`,
+      ...this.options.flags,
     };
     this.edge = new Process(join(bin, "sio-edge"), Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v]));
   }
 
   startBackend(...flags) {
-    this.backend = new Process(join(bin, "backend"), ["--edge", `127.0.0.1:${this.control}`, ...flags]);
+    this.backend = new Process(join(bin, basename(this.options.backend)), ["--edge", `127.0.0.1:${this.control}`, ...flags]);
   }
 
-  /** Waits until a client is greeted: without a backend it would only get in. */
+  /** Waits until a client is greeted or answered: without a backend it would only get in. */
   async ready() {
+    const { auth, question } = this.options;
     await until(
       () =>
         new Promise((resolve) => {
-          const socket = newest.io(this.url, { transports: ["websocket"], forceNew: true, reconnection: false });
+          const socket = newest.io(this.url, { transports: ["websocket"], forceNew: true, reconnection: false, auth });
           const settle = (outcome) => (clearTimeout(timer), socket.disconnect(), resolve(outcome));
           const timer = setTimeout(settle, 500, false);
           socket.on("auth", () => settle(true));
+          if (question) socket.emit(question, () => settle(true));
           socket.on("connect_error", () => settle(false));
         }),
       `the server; it said: ${this.edge.output} ${this.backend?.output}`,
