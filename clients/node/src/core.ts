@@ -133,11 +133,15 @@ export class Core {
       );
       for (const s of page.sessions) {
         if (s.state !== SessionState.OPEN) continue;
+        const own = nsp.sockets.get(s.sid);
+        if (own !== undefined) {
+          nsp.adapter.addAll(s.sid, s.rooms); // others may have made it join
+          found.push(own);
+          continue;
+        }
         const data = s.attributes["data"];
-        found.push(
-          nsp.sockets.get(s.sid) ??
-            new RemoteSocket(nsp, { id: s.sid, handshake: toHandshake(s.handshake, {}), rooms: [s.sid, ...s.rooms], data: data ? JSON.parse(data) : {} }),
-        );
+        const details = { id: s.sid, handshake: toHandshake(s.handshake, {}), rooms: [s.sid, ...s.rooms], data: data ? JSON.parse(data) : {} };
+        found.push(new RemoteSocket(nsp, details));
       }
       pageToken = page.nextPageToken;
     } while (pageToken !== "");

@@ -189,7 +189,11 @@ export class Sessions {
   }
 
   private adopt(session: Session): void {
-    if (session.state === SessionState.SUSPENDED) this.away.add(key(session));
+    if (session.state === SessionState.SUSPENDED) {
+      const open = this.find(session);
+      if (open?.connected) void this.server._core.guard(() => this.close(open, "transport close"));
+      else if (open === undefined) this.away.add(key(session));
+    }
     if (session.state !== SessionState.OPEN) return;
     this.resolve(session.namespace, {}, (nsp) => {
       if (nsp === undefined) return;

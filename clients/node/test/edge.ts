@@ -54,6 +54,7 @@ export class World {
   /** A server for the backend under test. It attaches when the test has set it up. */
   server(options: Partial<ServerOptions> = {}): Server {
     const io = new Server(this.backends, { group: "test", onError: (err) => this.errors.push(err), ...options });
+    io.status.setMaxListeners(50);
     this.servers.push(io);
     return io;
   }

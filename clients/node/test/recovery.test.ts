@@ -98,7 +98,7 @@ edgeTest("without recovery a client that is back is a new one", async (world) =>
   c.io.engine.close();
   await again;
   assert.notEqual(c.id, id);
-  assert.equal(c.recovered, false);
+  assert.ok(!c.recovered);
 });
 
 edgeTest(
