@@ -41,6 +41,19 @@ func TestPause(t *testing.T) {
 				t.Errorf("heard %s", got)
 			}
 		})
+		t.Run("what waits is all that arrived", func(t *testing.T) {
+			f := &floor{hear: func(s *Socket, _ bool, data []byte) { s.Pause() }}
+			e := newEdgeOn(t, over, Config{}, f)
+			c, _ := e.ws()
+			c.say("4a", "4b", "4c")
+			for n := 1; n <= 3; n++ {
+				eventually(t, "one more", func() bool { return len(f.heard()) == n })
+				f.last().Unpause()
+			}
+			if got := strings.Join(f.heard(), " "); got != "a b c" {
+				t.Errorf("heard %s", got)
+			}
+		})
 		t.Run("a lot waits", func(t *testing.T) {
 			var once sync.Once
 			f := &floor{mute: true}
@@ -330,6 +343,12 @@ func TestSlowClient(t *testing.T) {
 			c, _ := e.ws()
 			s := f.last()
 			m := NewMessage([]byte("v"), nil)
+			idle := func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.writableLocked()
+			}
+			eventually(t, "idle", idle)
 			if !s.Queue(m, true) {
 				t.Error("dropped on an idle WebSocket")
 			}
@@ -338,13 +357,29 @@ func TestSlowClient(t *testing.T) {
 			}
 			s.Flush()
 			c.want("4v")
-			eventually(t, "idle", func() bool {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				return s.writableLocked()
-			})
+			eventually(t, "idle", idle)
 			if !s.Queue(m, true) {
 				t.Error("dropped afterwards")
+			}
+			s.Flush()
+			c.want("4v")
+		})
+	})
+	t.Run("volatile, while a write is stuck", func(t *testing.T) {
+		f := &floor{}
+		inBubble(t, Config{}, f, func(t *testing.T, e *edge, c *client) {
+			s := f.last()
+			m := NewMessage([]byte("v"), nil)
+			s.Queue(m, false)
+			s.Flush()
+			synctest.Wait()
+			if s.Queue(m, true) {
+				t.Error("taken")
+			}
+			c.want("4v")
+			synctest.Wait()
+			if !s.Queue(m, true) {
+				t.Error("not taken")
 			}
 			s.Flush()
 			c.want("4v")

@@ -45,6 +45,7 @@ func TestOrigin(t *testing.T) {
 		{"rel/O3 suffix", Config{Origins: configured}, "a.example", []string{"https://evilgood.example"}, originForeign},
 		{"wildcard", Config{Origins: configured}, "a.example", []string{"https://x.y.wild.example"}, originAllowed},
 		{"wildcard, bare", Config{Origins: configured}, "a.example", []string{"https://wild.example"}, originForeign},
+		{"wildcard, empty label", Config{Origins: configured}, "a.example", []string{"https://.wild.example"}, originForeign},
 		{"wildcard, suffix", Config{Origins: configured}, "a.example", []string{"https://evilwild.example"}, originForeign},
 		{"wildcard, userinfo", Config{Origins: configured}, "a.example", []string{"https://evil.com/.wild.example"}, originForeign},
 		{"with port", Config{Origins: configured}, "a.example", []string{"http://port.example:8080"}, originAllowed},

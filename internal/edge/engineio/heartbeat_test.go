@@ -87,6 +87,16 @@ func TestHeartbeat(t *testing.T) {
 			f.wantAt(t, begin, 35*time.Second, PingTimeout) // 15 s and 20 s
 		})
 	})
+	t.Run("B11 a frame that is no packet prolongs nothing", func(t *testing.T) {
+		f := &floor{mute: true}
+		inBubble(t, Config{}, f, func(t *testing.T, e *edge, c *client) {
+			c.want("2")
+			begin := time.Now()
+			time.Sleep(15 * time.Second)
+			c.send(frame(0x8a, nil))
+			f.wantAt(t, begin, 20*time.Second, PingTimeout)
+		})
+	})
 	t.Run("only a pong restarts the interval", func(t *testing.T) {
 		inBubble(t, Config{}, &floor{mute: true}, func(t *testing.T, e *edge, c *client) {
 			begin := time.Now()

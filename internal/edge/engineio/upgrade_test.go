@@ -187,8 +187,12 @@ func TestUpgrade(t *testing.T) {
 			c := e.probe(sid)
 			c.say("2probe")
 			c.want("3probe")
+			begin := time.Now()
 			f.last().Close(ForcedClose)
 			c.wantClose(1005)
+			if time.Since(begin) > 5*time.Second {
+				t.Error("closed by the upgrade timeout")
+			}
 			e.want(200, "1", "GET", q, "")
 			f.wantClosed(t, ForcedClose)
 		})

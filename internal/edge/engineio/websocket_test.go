@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // onBoth runs a test over connections that the poller serves, and over others.
@@ -287,6 +289,7 @@ func TestHostileFrames(t *testing.T) {
 					f := &floor{}
 					e := newEdgeOn(t, over, Config{}, f)
 					c, _ := e.ws()
+					begin := time.Now()
 					if chop {
 						for i := range tt.send {
 							c.send(tt.send[i : i+1])
@@ -296,6 +299,9 @@ func TestHostileFrames(t *testing.T) {
 					}
 					c.wantClose(tt.code)
 					f.wantClosed(t, tt.reason)
+					if time.Since(begin) > 8*time.Second {
+						t.Error("ended by the assembly timeout")
+					}
 				})
 			}
 		}
@@ -307,6 +313,39 @@ func TestHarmlessPackets(t *testing.T) {
 	c, _ := e.ws()
 	c.say("0", "5", "6", "3", "3x", "6abc", "4fine") // rel/K1 rel/K4 rel/K5
 	c.want("4fine")
+}
+
+// TestManyAtOnce: no connection is forgotten, however many become readable together.
+func TestManyAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, over wire) {
+		e := newEdgeOn(t, over, Config{}, &floor{})
+		var clients []*client
+		for range 150 { // more than one epoll_wait returns
+			c, _ := e.ws()
+			clients = append(clients, c)
+		}
+		for range 20 {
+			for _, c := range clients {
+				c.say("4a")
+			}
+			for _, c := range clients {
+				c.want("4a")
+			}
+		}
+		var done sync.WaitGroup
+		for _, c := range clients {
+			done.Go(func() {
+				for range 50 {
+					c.say("4b")
+					if _, p, err := c.next(); err != nil || string(p) != "4b" {
+						t.Errorf("%q %v", p, err)
+						return
+					}
+				}
+			})
+		}
+		done.Wait()
+	})
 }
 
 // TestChopping sends the same messages in random pieces, rel/W21.
