@@ -55,7 +55,7 @@ export function admit(
     };
     try {
       const r: unknown = fns[i](socket, next);
-      if (r instanceof Promise) r.catch((err) => end(() => {}, { err }));
+      if (typeof (r as Promise<unknown> | undefined)?.catch === "function") (r as Promise<unknown>).catch((err) => end(() => {}, { err }));
     } catch (err) {
       end(() => {}, { err });
     }

@@ -64,11 +64,15 @@ export class Core {
     this.deliveries = new Deliveries(this.outbox, this.sessions, {
       concurrent: options.handlers === "concurrent",
       replyWithin: options.replyWithin,
+      extendEvery: options.ackDeadline / 3,
       onError: options.onError,
     });
     const flow = { maxOutstandingEvents: options.maxOutstanding, maxOutstandingPerSession: options.maxOutstandingPerSession };
     const who = { sdk: `node/${VERSION}`, group: options.group, memberId: options.memberId, instanceId: unique(), flow };
     this.link = new Link({ url, tls: options.tls, metadata: options.metadata }, who, () => this.spec(), this.handler(), this.outbox, this.status);
+    this.status.on("change", ({ state }) => {
+      if (state === "attached") this.routesChanged(); // in case that it did since Hello
+    });
     // Namespaces and middlewares that the program adds in this turn belong to the first Hello.
     setImmediate(() => this.link.open());
   }
@@ -150,7 +154,7 @@ export class Core {
 
   /** What the group wants has changed: the edge has to be told in a new Hello. */
   routesChanged(): void {
-    if (this.renewing || this.status.current.state !== "attached") return;
+    if (this.renewing) return;
     this.renewing = true;
     setImmediate(() => {
       this.renewing = false;

@@ -16,10 +16,11 @@ export interface DeliveryOptions {
   concurrent: boolean;
   /** How long a callback may be outstanding before its delivery counts as done. */
   replyWithin: number;
+  /** How often the edge is told that what runs still runs, in milliseconds. */
+  extendEvery: number;
   onError: (err: unknown, event: string, socket: AnySocket | undefined) => void;
 }
 
-const SWEEP = 5_000;
 const HELD = 32; // of one socket; the edge hands out a bounded number for each session
 
 /**
@@ -37,7 +38,7 @@ export class Deliveries implements TaskOwner {
     private readonly sessions: Sessions,
     private readonly options: DeliveryOptions,
   ) {
-    this.sweeper = setInterval(() => this.sweep(), SWEEP);
+    this.sweeper = setInterval(() => this.sweep(), options.extendEvery);
   }
 
   /** How many deliveries are not over. */

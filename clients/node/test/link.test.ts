@@ -534,3 +534,68 @@ test("what cannot be is refused in words", () => {
   assert.throws(() => io.of(/^\/a$/g), /flag g/);
   assert.throws(() => io.emit("big", "x".repeat(5 << 20)), RangeError);
 });
+
+test("a namespace added between Hello and Welcome is announced, too", async () => {
+  const io = serve();
+  const [stream] = await edge.accept();
+  io.of("/late").use((_s, next) => next());
+  stream.welcome();
+  const [, hello] = await edge.accept();
+  assert.deepEqual(hello.spec.routes.map((r: any) => r.namespace), ["/", "/late"]);
+});
+
+test("a long handler's delivery is extended", async () => {
+  const io = serve({ ackDeadline: 300 });
+  let go!: () => void;
+  io.on("connection", (socket) => socket.on("e", () => new Promise<void>((resolve) => (go = resolve))));
+  const stream = await attach(io);
+  const [, id] = stream.deliver(opened("a"), emitted("a", "e"));
+  for (let i = 0; i < 2; i++) await stream.expect((m) => m.ack?.extend.some((r: any) => r.first === id));
+  go();
+  await stream.settled(id);
+});
+
+test("what a client's disconnection interrupts: what waits starts, in order, before disconnect", async () => {
+  const io = serve();
+  const log: unknown[] = [];
+  io.on("connection", (socket) => {
+    socket.on("e", (n) => {
+      log.push(n);
+      return new Promise(() => {});
+    });
+    socket.on("disconnect", () => log.push("disconnect"));
+  });
+  const stream = await attach(io);
+  const closed = { sid: "a", closed: { reason: "CLOSE_REASON_CLIENT", detail: "client namespace disconnect", session: { sid: "a" } } };
+  const ids = stream.deliver(opened("a"), emitted("a", "e", [1]), emitted("a", "e", [2]), closed);
+  await stream.settled(ids[3]);
+  assert.deepEqual(log, [1, 2, "disconnect"]);
+});
+
+test("handlers: concurrent starts events in order without waiting", async () => {
+  const io = serve({ handlers: "concurrent" });
+  const log: unknown[] = [];
+  io.on("connection", (socket) => {
+    socket.on("e", async (n) => {
+      log.push(n);
+      await new Promise((resolve) => setTimeout(resolve, 20 - n));
+      log.push(-n);
+    });
+  });
+  const stream = await attach(io);
+  const ids = stream.deliver(opened("a"), emitted("a", "e", [1]), emitted("a", "e", [10]));
+  await stream.settled(ids[1]);
+  await stream.settled(ids[2]).catch(() => {});
+  assert.deepEqual(log, [1, 10, -10, -1]);
+});
+
+test("a command that the edge refuses is told, and its callback ends", async () => {
+  const io = serve();
+  const stream = await attach(io);
+  const refused = once(io.status, "command_error");
+  const answers = io.timeout(60_000).emitWithAck("q").catch((e) => e.message);
+  const { commandId } = await stream.expect((m) => commands(m)[0]);
+  stream.send({ results: { results: [{ commandId, status: { code: 3, message: "payload: too many attachments" } }] } });
+  assert.equal((await refused)[0].message, "payload: too many attachments");
+  assert.equal(await answers, "operation has timed out");
+});

@@ -124,7 +124,12 @@ export class Channel {
 
   // An edge that does not answer within another interval is gone, whatever TCP believes.
   private ping(keepalive: number): void {
-    if (this.session.destroyed || this.session.connecting) return;
+    if (this.session.destroyed) return;
+    if (this.session.connecting) {
+      this.failure ??= new EdgeError(`no connection to the edge within ${keepalive} ms`, Code.UNAVAILABLE);
+      this.session.destroy();
+      return;
+    }
     const late = setTimeout(() => {
       this.failure ??= new EdgeError(`the edge did not answer a ping within ${keepalive} ms`, Code.UNAVAILABLE);
       this.session.destroy();

@@ -48,6 +48,7 @@ export class Link {
   private timer: NodeJS.Timeout | undefined;
   private closing = false;
   private ended: (() => void) | undefined;
+  private told = ""; // the spec of the newest Hello
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -72,13 +73,15 @@ export class Link {
     this.stream = stream;
     const w = new Writer(1024);
     const resume = this.welcome && { edgeId: this.welcome.edgeId, logId: this.welcome.logId, offset: this.offset };
-    w.frame(writeSubscribeRequest, { hello: { ...this.who, protocolVersion: 1, spec: this.spec(), resume } });
+    const spec = this.spec();
+    this.told = JSON.stringify(spec);
+    w.frame(writeSubscribeRequest, { hello: { ...this.who, protocolVersion: 1, spec, resume } });
     stream.write(w.take());
   }
 
-  /** Attaches anew because what the group wants has changed; nothing is missed. */
+  /** Attaches anew if what the group wants has changed since Hello; nothing is missed. */
   renew(): void {
-    if (this.status.current.state !== "attached") return;
+    if (this.status.current.state !== "attached" || this.closing || JSON.stringify(this.spec()) === this.told) return;
     this.outbox.flush();
     this.drop();
     this.open();
