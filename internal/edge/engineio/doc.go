@@ -11,7 +11,7 @@
 // On Linux a WebSocket over plain TCP has no goroutine, no timer and no buffer while it is idle:
 // its descriptor waits in an epoll set, and a few loops read whatever becomes readable into one
 // buffer each (poller_linux.go). Any other connection has one reader goroutine, and one writer
-// goroutine while it has a backlog (poller_net.go). Both feed the same conn.
+// goroutine while it has a backlog (pipe.go). Both feed the same conn.
 //
 // # Locks
 //
