@@ -36,6 +36,14 @@ for (const client of matrix()) {
     assert.equal(entries[1].reason, "client namespace disconnect");
   });
 
+  scenario("Z04 the end comes with the rooms that were left by it", async ({ sockets, watcher, label }) => {
+    const socket = await sockets.join("/", { auth: { label, decide: { rooms: ["first"] } } });
+    await cmd(socket, { op: "join", rooms: ["second"] });
+    socket.disconnect();
+    const entries = await history(watcher, label, closed);
+    assert.deepEqual(entries.at(-1).rooms.sort(), ["first", "second"]);
+  });
+
   scenario("Z02 the client leaves one namespace of two", async ({ sockets, watcher, label }) => {
     const [main, custom] = await both(sockets, label);
     custom.disconnect();

@@ -253,3 +253,23 @@ test("Y20 P7 sessions survive kill -9 of the edge", { skip: reference && "it kee
     socket.disconnect();
   }
 });
+
+test("Y22 P1 a client that missed more than is kept is told so", { skip: reference && "its log has no bound" }, async (t) => {
+  const own = await Server.start({ recoveryWindow: 60_000, flags: { "log-packets": "10" } });
+  t.after(() => own.stop());
+  const sockets = new Sockets(t, own, newest);
+  const proxy = await Proxy.start(t, own.port);
+  const watcher = await sockets.join();
+  const auth = { label: "far behind", decide: { rooms: ["kept"] } };
+  const socket = await sockets.join("/", { ...returning, url: proxy.url, auth });
+  const gone = next(socket, "disconnect");
+  proxy.cut();
+  await gone;
+  await history(watcher, "far behind", here);
+  for (let i = 0; i < 50; i++) await cmd(watcher, { op: "emit", to: { everyone: true }, event: "news", args: [i] });
+  const connected = next(socket, "connect");
+  proxy.mend();
+  await connected;
+  assert.equal(socket.recovered, false);
+  assert.deepEqual((await cmd(socket, { op: "session" })).rooms, ["kept"]);
+});

@@ -60,7 +60,10 @@ for (const name of ["/", "/custom"]) {
   });
   namespace.on("connection", (socket) => {
     record(socket, { kind: socket.recovered ? "resumed" : "opened" });
-    socket.on("disconnect", (reason) => record(socket, { kind: "closed", reason }));
+    socket.on("disconnecting", (reason) => {
+      const rooms = [...socket.rooms].filter((room) => room !== socket.id);
+      record(socket, { kind: "closed", reason, rooms });
+    });
 
     if (!socket.recovered) {
       for (const [event, ...args] of socket.handshake.auth.decide?.greeting ?? []) socket.emit(event, ...args);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Server, Sockets, ask, cmd, collect, matrix, newest, reference, until } from "./harness.mjs";
+import { Proxy, Server, Sockets, ask, cmd, collect, matrix, newest, reference, until } from "./harness.mjs";
 
 let server;
 before(async () => (server = await Server.start()));
@@ -144,4 +144,18 @@ test("R04 a room named like a sid does not reach the socket", { skip: reference 
   await cmd(two, { op: "emit", to: { rooms: [one.id] }, event: "spoof" });
   assert.deepEqual(await ask(one, "message-with-ack", 1), [1]);
   assert.deepEqual(seen, []);
+});
+
+test("R17 P13 a client that does not read keeps nobody waiting", async (t) => {
+  const sockets = new Sockets(t, server, newest);
+  const proxy = await Proxy.start(t, server.port);
+  await sockets.join("/", { url: proxy.url, auth: { decide: { rooms: ["broadcast"] } } });
+  const others = await Promise.all([1, 2, 3].map(() => sockets.join("/", { auth: { decide: { rooms: ["broadcast"] } } })));
+  const seen = others.map((socket) => collect(socket, "page"));
+  proxy.freeze();
+  const page = "x".repeat(50_000);
+  const count = 200; // ten megabytes: more than the kernel and the queue of one client take
+  for (let i = 0; i < count; i++) await cmd(others[0], { op: "emit", to: { rooms: ["broadcast"] }, event: "page", args: [i, page] });
+  await until(() => seen.every((pages) => pages.length === count), "the pages");
+  for (const pages of seen) assert.deepEqual(pages.map(([i]) => i), Array.from({ length: count }, (_, i) => i));
 });

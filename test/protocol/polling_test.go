@@ -113,6 +113,7 @@ func TestP09_OctetStreamCloses(t *testing.T) {
 	})
 }
 
+// The front door of the edge stands where the official server has its middlewares (C25).
 func TestP10_P12_OversizeBody(t *testing.T) {
 	everywhere(t, calm, func(t *testing.T, base string) {
 		p := poll(t, base)

@@ -53,6 +53,7 @@ type entry struct {
 	SID    string         `json:"sid"`
 	Kind   string         `json:"kind"`
 	Reason sioedge.Reason `json:"reason,omitempty"`
+	Rooms  []string       `json:"rooms"`
 }
 
 // decision is what a client asks to be decided about it, as auth.decide.
@@ -149,5 +150,5 @@ func (b *backend) record(s *sioedge.Socket, kind string, why sioedge.Reason) {
 		b.histories = make(map[string][]entry)
 	}
 	label := s.Get("label")
-	b.histories[label] = append(b.histories[label], entry{s.ID(), kind, why})
+	b.histories[label] = append(b.histories[label], entry{s.ID(), kind, why, s.Rooms()})
 }
