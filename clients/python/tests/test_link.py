@@ -183,9 +183,35 @@ async def test_a_handler_that_outlives_its_stream_settles_on_the_next(edge, sio)
     again = await edge.attach(continued=True)
     again.deliver(b.emits("x", 4))  # ids are others on this stream
     ids = again.deliver(*events, attempt=2)
+    await sio.emit("x", confirm=True)  # the deliveries have arrived when this has
     gate.set()
     await again.settled(1, *ids)
     assert log == [1, 3, 4, 2] or log == [1, 3, 2, 4]
+
+
+async def test_ids_of_a_stream_mean_nothing_on_the_next(edge, sio) -> None:
+    gates = {n: asyncio.Event() for n in (1, 2)}
+    started = asyncio.Event()
+
+    @sio.event
+    async def x(sid: str, n: int) -> None:
+        started.set()
+        await gates[n].wait()
+
+    a, b = Client("a"), Client("b")
+    stream = await begin(edge, sio, a, b)
+    one = a.emits("x", 1)
+    assert stream.deliver(one) == [1]
+    await started.wait()
+    stream.end(UNAVAILABLE)
+    again = await edge.attach(continued=True)
+    assert again.deliver(b.emits("x", 2)) == [1]
+    await sio.emit("x", confirm=True)
+    gates[1].set()
+    again.deliver(one, attempt=2)
+    await again.settled(2)
+    gates[2].set()
+    await again.settled(1)
 
 
 async def test_a_snapshot_makes_the_table_true(edge, sio) -> None:
@@ -262,12 +288,21 @@ async def test_a_refused_hello_is_an_error(edge, sio) -> None:
 
 async def test_a_handler_registered_later_attaches_again(edge, sio) -> None:
     await begin(edge, sio)
+    states = []
+
+    async def watch() -> None:
+        async for status in sio.statuses():
+            states.append(status.state)
+
+    watching = asyncio.create_task(watch())
     sio.on("x", lambda sid: None)  # changes nothing
     sio.on("x", lambda sid: None, namespace="/late")
     stream = await edge.attach(continued=True)
     assert "/late" in {r.namespace for r in stream.hello.spec.routes}
     assert stream.hello.HasField("resume")
     await sio.emit("x", confirm=True)
+    assert states == [State.ATTACHED, State.CONNECTING, State.ATTACHED]  # at once, and nothing lost
+    watching.cancel()
 
 
 async def test_shutdown_lets_handlers_finish(edge, sio) -> None:

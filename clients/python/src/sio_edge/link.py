@@ -177,12 +177,12 @@ class Link:
         assert self.channel is not None
         call = self._call = self.channel.stream_stream(
             SUBSCRIBE,
-            request_serializer=Request.SerializeToString,
+            request_serializer=None,  # the outbox gives bytes
             response_deserializer=event_service_pb2.SubscribeResponse.FromString,
         )()
         writer: asyncio.Task[None] | None = None
         try:
-            await call.write(Request(hello=self._receiver.hello()))
+            await call.write(Request(hello=self._receiver.hello()).SerializeToString())
             first = await asyncio.wait_for(call.read(), WELCOME_WITHIN)
             if first is grpc.aio.EOF:
                 await self._raise(call)

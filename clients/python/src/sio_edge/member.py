@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any
 
 import grpc
@@ -242,7 +243,7 @@ class Member:
         function, first = found
         try:
             result = self._invoke(function, (*first, sock.sid, *self.codec.decode(event.payload)))
-            if inspect.isawaitable(result):
+            if type(result) is CoroutineType or inspect.isawaitable(result):
                 result = await result
         except MisfitError as error:
             # Sending the event again would not make its arguments fit.

@@ -29,20 +29,29 @@ PENDING_COMMANDS = 16_384
 PENDING_BYTES = 32 << 20
 
 
-class _Pending:
-    """A command until the edge has confirmed it."""
+# The wire format of protobuf, where it saves copying every command three times: the tags of
+# SubscribeRequest.commands and CommandBatch.commands, and Command.quiet = true.
+_COMMANDS = b"\x32"
+_COMMAND = b"\x0a"
+_QUIET = b"\x38\x01"
 
-    __slots__ = ("command", "future", "number", "sent", "size", "volatile")
+
+class _Pending:
+    """A command, as its bytes, until the edge has confirmed it."""
+
+    __slots__ = ("data", "future", "number", "op", "quiet", "sent", "size", "volatile")
 
     def __init__(
         self, number: int, command: command_pb2.Command,
         future: asyncio.Future[command_pb2.Receipt] | None,
     ) -> None:
         self.number = number
-        self.command = command
+        self.data = command.SerializeToString()
+        self.op = command.WhichOneof("op") or ""
         self.future = future
+        self.quiet = False
         self.sent = False
-        self.size = command.ByteSize()
+        self.size = len(self.data)
         self.volatile = command.emit.volatile
 
 
@@ -80,7 +89,7 @@ class Outbox:
         self._open = False  # there is a stream
 
         # Of the current stream.
-        self._queue: list[_Pending | Request] = []
+        self._queue: list[_Pending | bytes] = []
         self._done: list[int] = []
         self._due = False  # the acks have waited long enough
         self._timer: asyncio.TimerHandle | None = None
@@ -126,7 +135,7 @@ class Outbox:
 
     def push(self, request: Request) -> None:
         """Adds a reply, a decision or anything else that has its place between commands."""
-        self._queue.append(request)
+        self._queue.append(request.SerializeToString())
         self._wake()
 
     def done(self, delivery_id: int) -> None:
@@ -155,10 +164,10 @@ class Outbox:
         self._extend += delivery_ids
         self.hurry()
 
-    def take(self) -> list[Request]:
-        """Everything there is, as messages to write in this order."""
+    def take(self) -> list[bytes]:
+        """Everything there is, as SubscribeRequests to write in this order."""
         queue, self._queue = self._queue, []
-        messages: list[Request] = []
+        messages: list[bytes] = []
         batch: list[_Pending] = []
         size = 0
         for item in queue:
@@ -180,7 +189,7 @@ class Outbox:
                 done=ranges(self._done), nacks=self._nacks, extend=ranges(self._extend)
             )
             self._forget_acks()
-            messages.append(Request(ack=ack))
+            messages.append(Request(ack=ack).SerializeToString())
         return messages
 
     def _forget_acks(self) -> None:
@@ -210,7 +219,7 @@ class Outbox:
         if result.HasField("status") and result.status.code:
             error = EdgeError.of(result.status)
             if future is None:
-                self._failed(error, item.command.WhichOneof("op") or "")
+                self._failed(error, item.op)
             elif not future.done():
                 future.set_exception(error)
         elif future is not None and not future.done():
@@ -250,18 +259,34 @@ class Outbox:
         self._forget_acks()
 
 
-def _batch(items: list[_Pending]) -> Request:
+def _batch(items: list[_Pending]) -> bytes:
     # The last command confirms all. The last that is not volatile does too: should the stream
     # break, it is the last that is sent again.
     last = lasting = True
     for item in reversed(items):
         if not item.sent:
             item.sent = True  # from now on it must not change, or the edge takes it for another
-            item.command.quiet = item.future is None and not (last if item.volatile else lasting)
-        if not item.command.quiet:
+            item.quiet = item.future is None and not (last if item.volatile else lasting)
+            if item.quiet:
+                item.data += _QUIET
+        if not item.quiet:
             last = False
             lasting = lasting and item.volatile
-    return Request(commands=event_service_pb2.CommandBatch(commands=[i.command for i in items]))
+    parts: list[bytes] = []
+    for item in items:
+        parts += (_COMMAND, _length(item.data), item.data)
+    batch = b"".join(parts)
+    return b"".join((_COMMANDS, _length(batch), batch))
+
+
+def _length(data: bytes) -> bytes:
+    n = len(data)
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
 
 
 def ranges(ids: list[int]) -> list[event_service_pb2.DeliveryRange]:

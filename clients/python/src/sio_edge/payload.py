@@ -29,9 +29,10 @@ class _Standard:
     @staticmethod
     def dumps(value: Any, default: Callable[[Any], Any]) -> bytes:
         # NaN and Infinity are no JSON: refused here, where the program that made them can be told.
-        text = _json.dumps(
-            value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default
+        encoder = _json.JSONEncoder(
+            separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default
         )
+        text = encoder.encode(value)
         try:
             return text.encode()
         except UnicodeEncodeError:  # a lone surrogate has no UTF-8, but it has an escape
