@@ -1006,7 +1006,8 @@ export interface Assignment {
    */
   gained: Session[];
   /**
-   * Sessions that are no longer this member's.
+   * Sessions that are no longer this member's. They apply first: a session in both was lost and
+   * came back.
    */
   lostSids: string[];
 }
