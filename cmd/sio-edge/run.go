@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http/pprof"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/control"
@@ -37,6 +38,11 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 		Connections: engine.Connections}, groups, sockets, log)
 	front := edge.NewServer(s.edge(), engine, log)
 	ctl.MountJSON(front.Ops)
+	if s.Pprof {
+		front.Ops.HandleFunc("/debug/pprof/", pprof.Index)
+		front.Ops.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		front.Ops.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
 
 	restored := 0
 	if kept != nil {

@@ -218,6 +218,13 @@ func (st *stream) handle(m *pb.SubscribeRequest) error {
 		return st.execute(m.Commands.Commands)
 	case *pb.SubscribeRequest_Reply:
 		st.reply(m.Reply)
+	case *pb.SubscribeRequest_Replies:
+		if n := len(m.Replies.Replies); n > maxCommands {
+			return convert.Failure(codes.InvalidArgument, convert.Invalid, fmt.Sprintf("subscribe: %d replies in one batch, at most %d are allowed", n, maxCommands)).Err()
+		}
+		for _, r := range m.Replies.Replies {
+			st.reply(r)
+		}
 	case *pb.SubscribeRequest_Ack:
 		st.settle(m.Ack)
 	case *pb.SubscribeRequest_Decision:

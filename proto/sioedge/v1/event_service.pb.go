@@ -205,6 +205,7 @@ type SubscribeRequest struct {
 	//	*SubscribeRequest_Decision
 	//	*SubscribeRequest_Commands
 	//	*SubscribeRequest_Heartbeat
+	//	*SubscribeRequest_Replies
 	//	*SubscribeRequest_Leave
 	Message       isSubscribeRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
@@ -311,6 +312,15 @@ func (x *SubscribeRequest) GetHeartbeat() *Heartbeat {
 	return nil
 }
 
+func (x *SubscribeRequest) GetReplies() *ReplyBatch {
+	if x != nil {
+		if x, ok := x.Message.(*SubscribeRequest_Replies); ok {
+			return x.Replies
+		}
+	}
+	return nil
+}
+
 func (x *SubscribeRequest) GetLeave() *Leave {
 	if x != nil {
 		if x, ok := x.Message.(*SubscribeRequest_Leave); ok {
@@ -359,6 +369,12 @@ type SubscribeRequest_Heartbeat struct {
 	Heartbeat *Heartbeat `protobuf:"bytes,7,opt,name=heartbeat,proto3,oneof"`
 }
 
+type SubscribeRequest_Replies struct {
+	// Replies that were ready at the same time. What one message makes is written to the clients
+	// at its end, with one write for each connection: batches are several times cheaper.
+	Replies *ReplyBatch `protobuf:"bytes,9,opt,name=replies,proto3,oneof"`
+}
+
 type SubscribeRequest_Leave struct {
 	// Ends the membership: nothing new is delivered, what is outstanding may still be settled,
 	// then the backend closes its side. Sessions move to other members at once.
@@ -378,6 +394,8 @@ func (*SubscribeRequest_Decision) isSubscribeRequest_Message() {}
 func (*SubscribeRequest_Commands) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Heartbeat) isSubscribeRequest_Message() {}
+
+func (*SubscribeRequest_Replies) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Leave) isSubscribeRequest_Message() {}
 
@@ -993,6 +1011,52 @@ func (x *Reply) GetPayload() *Payload {
 	return nil
 }
 
+// ReplyBatch is replies in order.
+type ReplyBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,024.
+	Replies       []*Reply `protobuf:"bytes,1,rep,name=replies,proto3" json:"replies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplyBatch) Reset() {
+	*x = ReplyBatch{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplyBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplyBatch) ProtoMessage() {}
+
+func (x *ReplyBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplyBatch.ProtoReflect.Descriptor instead.
+func (*ReplyBatch) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReplyBatch) GetReplies() []*Reply {
+	if x != nil {
+		return x.Replies
+	}
+	return nil
+}
+
 // ConnectDecision answers ConnectRequested.
 type ConnectDecision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1011,7 +1075,7 @@ type ConnectDecision struct {
 
 func (x *ConnectDecision) Reset() {
 	*x = ConnectDecision{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[9]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1087,7 @@ func (x *ConnectDecision) String() string {
 func (*ConnectDecision) ProtoMessage() {}
 
 func (x *ConnectDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[9]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1100,7 @@ func (x *ConnectDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectDecision.ProtoReflect.Descriptor instead.
 func (*ConnectDecision) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{9}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConnectDecision) GetDeliveryId() uint64 {
@@ -1108,7 +1172,7 @@ type Accept struct {
 
 func (x *Accept) Reset() {
 	*x = Accept{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[10]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1184,7 @@ func (x *Accept) String() string {
 func (*Accept) ProtoMessage() {}
 
 func (x *Accept) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[10]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1197,7 @@ func (x *Accept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accept.ProtoReflect.Descriptor instead.
 func (*Accept) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{10}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Accept) GetUserId() string {
@@ -1177,7 +1241,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[11]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1253,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[11]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1266,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{11}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Reject) GetMessage() string {
@@ -1230,7 +1294,7 @@ type CommandBatch struct {
 
 func (x *CommandBatch) Reset() {
 	*x = CommandBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[12]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1306,7 @@ func (x *CommandBatch) String() string {
 func (*CommandBatch) ProtoMessage() {}
 
 func (x *CommandBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[12]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1319,7 @@ func (x *CommandBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandBatch.ProtoReflect.Descriptor instead.
 func (*CommandBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{12}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CommandBatch) GetCommands() []*Command {
@@ -1276,7 +1340,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[13]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1352,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[13]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1365,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{13}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Heartbeat) GetNonce() uint64 {
@@ -1320,7 +1384,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1396,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1409,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
 }
 
 // SubscribeResponse is a message from the edge.
@@ -1371,7 +1435,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1383,7 +1447,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1396,7 +1460,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubscribeResponse) GetMessage() isSubscribeResponse_Message {
@@ -1561,7 +1625,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1637,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1650,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Welcome) GetProtocolVersion() uint32 {
@@ -1653,7 +1717,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +1729,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +1742,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Cursor) GetEdgeId() string {
@@ -1714,7 +1778,7 @@ type DeliveryBatch struct {
 
 func (x *DeliveryBatch) Reset() {
 	*x = DeliveryBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1790,7 @@ func (x *DeliveryBatch) String() string {
 func (*DeliveryBatch) ProtoMessage() {}
 
 func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1803,7 @@ func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryBatch.ProtoReflect.Descriptor instead.
 func (*DeliveryBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeliveryBatch) GetDeliveries() []*Delivery {
@@ -1764,7 +1828,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1840,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1853,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Delivery) GetDeliveryId() uint64 {
@@ -1824,7 +1888,7 @@ type CommandResultBatch struct {
 
 func (x *CommandResultBatch) Reset() {
 	*x = CommandResultBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1900,7 @@ func (x *CommandResultBatch) String() string {
 func (*CommandResultBatch) ProtoMessage() {}
 
 func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1913,7 @@ func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResultBatch.ProtoReflect.Descriptor instead.
 func (*CommandResultBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CommandResultBatch) GetResults() []*CommandResult {
@@ -1872,7 +1936,7 @@ type ClientAckBatch struct {
 
 func (x *ClientAckBatch) Reset() {
 	*x = ClientAckBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +1948,7 @@ func (x *ClientAckBatch) String() string {
 func (*ClientAckBatch) ProtoMessage() {}
 
 func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +1961,7 @@ func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAckBatch.ProtoReflect.Descriptor instead.
 func (*ClientAckBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ClientAckBatch) GetAcks() []*ClientAck {
@@ -1929,7 +1993,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1941,7 +2005,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1954,7 +2018,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Assignment) GetGained() []*Session {
@@ -1985,7 +2049,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2061,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2074,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Snapshot) GetSessions() []*Session {
@@ -2038,7 +2102,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2114,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2127,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Draining) GetWithin() *durationpb.Duration {
@@ -2088,7 +2152,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2164,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2177,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Progress) GetNonce() uint64 {
@@ -2142,7 +2206,7 @@ var File_sioedge_v1_event_service_proto protoreflect.FileDescriptor
 const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1esioedge/v1/event_service.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\x9c\x03\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\xd0\x03\n" +
 	"\x10SubscribeRequest\x12)\n" +
 	"\x05hello\x18\x01 \x01(\v2\x11.sioedge.v1.HelloH\x00R\x05hello\x12-\n" +
 	"\x04flow\x18\x02 \x01(\v2\x17.sioedge.v1.FlowControlH\x00R\x04flow\x12#\n" +
@@ -2150,7 +2214,8 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\x05reply\x18\x04 \x01(\v2\x11.sioedge.v1.ReplyH\x00R\x05reply\x129\n" +
 	"\bdecision\x18\x05 \x01(\v2\x1b.sioedge.v1.ConnectDecisionH\x00R\bdecision\x126\n" +
 	"\bcommands\x18\x06 \x01(\v2\x18.sioedge.v1.CommandBatchH\x00R\bcommands\x125\n" +
-	"\theartbeat\x18\a \x01(\v2\x15.sioedge.v1.HeartbeatH\x00R\theartbeat\x12)\n" +
+	"\theartbeat\x18\a \x01(\v2\x15.sioedge.v1.HeartbeatH\x00R\theartbeat\x122\n" +
+	"\areplies\x18\t \x01(\v2\x16.sioedge.v1.ReplyBatchH\x00R\areplies\x12)\n" +
 	"\x05leave\x18\b \x01(\v2\x11.sioedge.v1.LeaveH\x00R\x05leaveB\t\n" +
 	"\amessage\"\x9c\x02\n" +
 	"\x05Hello\x12)\n" +
@@ -2200,7 +2265,10 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\x05Reply\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\x04R\n" +
 	"deliveryId\x12-\n" +
-	"\apayload\x18\x02 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\"\x99\x01\n" +
+	"\apayload\x18\x02 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\"9\n" +
+	"\n" +
+	"ReplyBatch\x12+\n" +
+	"\areplies\x18\x01 \x03(\v2\x11.sioedge.v1.ReplyR\areplies\"\x99\x01\n" +
 	"\x0fConnectDecision\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\x04R\n" +
 	"deliveryId\x12,\n" +
@@ -2311,7 +2379,7 @@ func file_sioedge_v1_event_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(DeliveryMode)(0),           // 0: sioedge.v1.DeliveryMode
 	(OverflowAction)(0),         // 1: sioedge.v1.OverflowAction
@@ -2325,89 +2393,92 @@ var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(*DeliveryRange)(nil),       // 9: sioedge.v1.DeliveryRange
 	(*Nack)(nil),                // 10: sioedge.v1.Nack
 	(*Reply)(nil),               // 11: sioedge.v1.Reply
-	(*ConnectDecision)(nil),     // 12: sioedge.v1.ConnectDecision
-	(*Accept)(nil),              // 13: sioedge.v1.Accept
-	(*Reject)(nil),              // 14: sioedge.v1.Reject
-	(*CommandBatch)(nil),        // 15: sioedge.v1.CommandBatch
-	(*Heartbeat)(nil),           // 16: sioedge.v1.Heartbeat
-	(*Leave)(nil),               // 17: sioedge.v1.Leave
-	(*SubscribeResponse)(nil),   // 18: sioedge.v1.SubscribeResponse
-	(*Welcome)(nil),             // 19: sioedge.v1.Welcome
-	(*Cursor)(nil),              // 20: sioedge.v1.Cursor
-	(*DeliveryBatch)(nil),       // 21: sioedge.v1.DeliveryBatch
-	(*Delivery)(nil),            // 22: sioedge.v1.Delivery
-	(*CommandResultBatch)(nil),  // 23: sioedge.v1.CommandResultBatch
-	(*ClientAckBatch)(nil),      // 24: sioedge.v1.ClientAckBatch
-	(*Assignment)(nil),          // 25: sioedge.v1.Assignment
-	(*Snapshot)(nil),            // 26: sioedge.v1.Snapshot
-	(*Draining)(nil),            // 27: sioedge.v1.Draining
-	(*Progress)(nil),            // 28: sioedge.v1.Progress
-	nil,                         // 29: sioedge.v1.Accept.AttributesEntry
-	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
-	(EventKind)(0),              // 31: sioedge.v1.EventKind
-	(*Payload)(nil),             // 32: sioedge.v1.Payload
-	(*Emit)(nil),                // 33: sioedge.v1.Emit
-	(*Command)(nil),             // 34: sioedge.v1.Command
-	(*Event)(nil),               // 35: sioedge.v1.Event
-	(*CommandResult)(nil),       // 36: sioedge.v1.CommandResult
-	(*ClientAck)(nil),           // 37: sioedge.v1.ClientAck
-	(*AckSummary)(nil),          // 38: sioedge.v1.AckSummary
-	(*Session)(nil),             // 39: sioedge.v1.Session
+	(*ReplyBatch)(nil),          // 12: sioedge.v1.ReplyBatch
+	(*ConnectDecision)(nil),     // 13: sioedge.v1.ConnectDecision
+	(*Accept)(nil),              // 14: sioedge.v1.Accept
+	(*Reject)(nil),              // 15: sioedge.v1.Reject
+	(*CommandBatch)(nil),        // 16: sioedge.v1.CommandBatch
+	(*Heartbeat)(nil),           // 17: sioedge.v1.Heartbeat
+	(*Leave)(nil),               // 18: sioedge.v1.Leave
+	(*SubscribeResponse)(nil),   // 19: sioedge.v1.SubscribeResponse
+	(*Welcome)(nil),             // 20: sioedge.v1.Welcome
+	(*Cursor)(nil),              // 21: sioedge.v1.Cursor
+	(*DeliveryBatch)(nil),       // 22: sioedge.v1.DeliveryBatch
+	(*Delivery)(nil),            // 23: sioedge.v1.Delivery
+	(*CommandResultBatch)(nil),  // 24: sioedge.v1.CommandResultBatch
+	(*ClientAckBatch)(nil),      // 25: sioedge.v1.ClientAckBatch
+	(*Assignment)(nil),          // 26: sioedge.v1.Assignment
+	(*Snapshot)(nil),            // 27: sioedge.v1.Snapshot
+	(*Draining)(nil),            // 28: sioedge.v1.Draining
+	(*Progress)(nil),            // 29: sioedge.v1.Progress
+	nil,                         // 30: sioedge.v1.Accept.AttributesEntry
+	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
+	(EventKind)(0),              // 32: sioedge.v1.EventKind
+	(*Payload)(nil),             // 33: sioedge.v1.Payload
+	(*Emit)(nil),                // 34: sioedge.v1.Emit
+	(*Command)(nil),             // 35: sioedge.v1.Command
+	(*Event)(nil),               // 36: sioedge.v1.Event
+	(*CommandResult)(nil),       // 37: sioedge.v1.CommandResult
+	(*ClientAck)(nil),           // 38: sioedge.v1.ClientAck
+	(*AckSummary)(nil),          // 39: sioedge.v1.AckSummary
+	(*Session)(nil),             // 40: sioedge.v1.Session
 }
 var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	4,  // 0: sioedge.v1.SubscribeRequest.hello:type_name -> sioedge.v1.Hello
 	7,  // 1: sioedge.v1.SubscribeRequest.flow:type_name -> sioedge.v1.FlowControl
 	8,  // 2: sioedge.v1.SubscribeRequest.ack:type_name -> sioedge.v1.Ack
 	11, // 3: sioedge.v1.SubscribeRequest.reply:type_name -> sioedge.v1.Reply
-	12, // 4: sioedge.v1.SubscribeRequest.decision:type_name -> sioedge.v1.ConnectDecision
-	15, // 5: sioedge.v1.SubscribeRequest.commands:type_name -> sioedge.v1.CommandBatch
-	16, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
-	17, // 7: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
-	5,  // 8: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
-	7,  // 9: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
-	20, // 10: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
-	6,  // 11: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
-	30, // 12: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
-	30, // 13: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
-	0,  // 14: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
-	1,  // 15: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
-	31, // 16: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
-	9,  // 17: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
-	10, // 18: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
-	9,  // 19: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
-	30, // 20: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
-	32, // 21: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
-	13, // 22: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
-	14, // 23: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
-	29, // 24: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
-	33, // 25: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
-	34, // 26: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
-	19, // 27: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
-	21, // 28: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
-	23, // 29: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
-	24, // 30: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
-	25, // 31: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
-	26, // 32: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
-	27, // 33: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
-	28, // 34: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
-	2,  // 35: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
-	7,  // 36: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
-	22, // 37: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
-	35, // 38: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
-	36, // 39: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
-	37, // 40: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
-	38, // 41: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
-	39, // 42: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
-	39, // 43: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
-	30, // 44: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
-	30, // 45: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
-	3,  // 46: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
-	18, // 47: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
-	47, // [47:48] is the sub-list for method output_type
-	46, // [46:47] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	13, // 4: sioedge.v1.SubscribeRequest.decision:type_name -> sioedge.v1.ConnectDecision
+	16, // 5: sioedge.v1.SubscribeRequest.commands:type_name -> sioedge.v1.CommandBatch
+	17, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
+	12, // 7: sioedge.v1.SubscribeRequest.replies:type_name -> sioedge.v1.ReplyBatch
+	18, // 8: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
+	5,  // 9: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
+	7,  // 10: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
+	21, // 11: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
+	6,  // 12: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
+	31, // 13: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
+	31, // 14: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
+	0,  // 15: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
+	1,  // 16: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
+	32, // 17: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
+	9,  // 18: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
+	10, // 19: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
+	9,  // 20: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
+	31, // 21: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
+	33, // 22: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
+	11, // 23: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
+	14, // 24: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
+	15, // 25: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
+	30, // 26: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
+	34, // 27: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
+	35, // 28: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
+	20, // 29: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
+	22, // 30: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
+	24, // 31: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
+	25, // 32: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
+	26, // 33: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
+	27, // 34: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
+	28, // 35: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
+	29, // 36: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
+	2,  // 37: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
+	7,  // 38: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
+	23, // 39: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
+	36, // 40: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
+	37, // 41: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
+	38, // 42: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
+	39, // 43: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
+	40, // 44: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
+	40, // 45: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
+	31, // 46: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
+	31, // 47: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
+	3,  // 48: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
+	19, // 49: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
+	49, // [49:50] is the sub-list for method output_type
+	48, // [48:49] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_event_service_proto_init() }
@@ -2426,13 +2497,14 @@ func file_sioedge_v1_event_service_proto_init() {
 		(*SubscribeRequest_Decision)(nil),
 		(*SubscribeRequest_Commands)(nil),
 		(*SubscribeRequest_Heartbeat)(nil),
+		(*SubscribeRequest_Replies)(nil),
 		(*SubscribeRequest_Leave)(nil),
 	}
-	file_sioedge_v1_event_service_proto_msgTypes[9].OneofWrappers = []any{
+	file_sioedge_v1_event_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*ConnectDecision_Accept)(nil),
 		(*ConnectDecision_Reject)(nil),
 	}
-	file_sioedge_v1_event_service_proto_msgTypes[15].OneofWrappers = []any{
+	file_sioedge_v1_event_service_proto_msgTypes[16].OneofWrappers = []any{
 		(*SubscribeResponse_Welcome)(nil),
 		(*SubscribeResponse_Deliveries)(nil),
 		(*SubscribeResponse_Results)(nil),
@@ -2448,7 +2520,7 @@ func file_sioedge_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_event_service_proto_rawDesc), len(file_sioedge_v1_event_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
