@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// edge is the process under test.
+type edge struct {
+	// Static after construction.
+	binary, dir                string
+	clients, backends, ops     string // addresses
+	window                     time.Duration
+	namespaces, perConnections string // of the filler
+
+	cmd *exec.Cmd
+}
+
+func newEdge(p *plan) (*edge, error) {
+	e := &edge{binary: p.Edge, dir: p.Dir, window: p.Window}
+	for _, a := range []*string{&e.clients, &e.backends, &e.ops} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		*a = l.Addr().String()
+		defer l.Close() // all at once, so that they differ
+	}
+	return e, nil
+}
+
+// build builds the edge of the tree that this program runs in.
+func build(ctx context.Context, binary string) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/sio-edge")
+	cmd.Dir = strings.TrimSpace(string(root))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the edge: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// start starts the process and returns how long it took until clients and backends were served.
+func (e *edge) start(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	log, err := os.OpenFile(filepath.Join(e.dir, "edge.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	e.cmd = exec.Command(e.binary, "serve", "--listen", e.clients, "--control-listen", e.backends, "--ops-listen", e.ops,
+		"--data-dir", filepath.Join(e.dir, "data"), "--recovery-window", e.window.String(),
+		"--ping-interval", pingInterval.String(), "--ping-timeout", pingTimeout.String(),
+		"--log-level", "warn", "--log-format", "json", "--namespaces", "/,"+fillNamespaces)
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	if err := e.cmd.Start(); err != nil {
+		return 0, err
+	}
+	for {
+		if e.ready(ctx) {
+			return time.Since(began), nil
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if time.Since(began) > time.Minute {
+			return 0, fmt.Errorf("the edge is not ready after a minute")
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (e *edge) ready(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+e.ops+"/healthz/ready", nil)
+	if err != nil {
+		return false
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return false
+	}
+	for _, address := range []string{e.clients, e.backends} {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return false
+		}
+		c.Close()
+	}
+	return true
+}
+
+// kill ends the process as the kernel does, without a word.
+func (e *edge) kill() {
+	e.cmd.Process.Kill()
+	e.cmd.Wait()
+}
+
+// terminate ends it in good order and returns its exit code, -1 if it took longer than 30 s.
+func (e *edge) terminate() int {
+	e.cmd.Process.Signal(syscall.SIGTERM)
+	late := time.AfterFunc(30*time.Second, func() { e.cmd.Process.Kill() })
+	defer late.Stop()
+	e.cmd.Wait()
+	return e.cmd.ProcessState.ExitCode()
+}

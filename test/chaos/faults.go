@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// fault is something that happens to the system.
+type fault struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// faults lets happen what the plan asks for, in an order and at times that the seed decides.
+func (w *world) faults(ctx context.Context) error {
+	var all []fault
+	add := func(n int, f fault) {
+		for range n {
+			all = append(all, f)
+		}
+	}
+	add(w.Kills, fault{"kill the edge", w.killEdge})
+	add(w.Terms, fault{"terminate the edge", w.termEdge})
+	others := []fault{
+		{"kill a backend", w.killBackend},
+		{"reset the streams", func(context.Context) error { w.proxy.reset(); return nil }},
+		{"cut clients", func(context.Context) error { w.pool.some(w.rng, 0.2, (*client).cut); return nil }},
+		{"clients vanish", func(context.Context) error {
+			w.pool.some(w.rng, 0.05, func(c *client) { w.busy.Go(c.vanish) })
+			return nil
+		}},
+		{"a slow backend", func(context.Context) error {
+			m := w.members[w.rng.IntN(len(w.members))]
+			m.tell("slow 300ms")
+			w.busy.Go(func() {
+				time.Sleep(3 * time.Second)
+				m.tell("fast")
+			})
+			return nil
+		}},
+		{"stall the streams", func(context.Context) error { w.proxy.stall(time.Second); return nil }},
+	}
+	for i := range w.Others {
+		all = append(all, others[i%len(others)])
+	}
+	if w.Away > 0 {
+		all = append(all, fault{"all backends away", w.away})
+	}
+	w.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	began := time.Now()
+	for i, f := range all {
+		gap := w.GapMin + time.Duration(w.rng.Int64N(int64(w.GapMax-w.GapMin)+1))
+		select {
+		case <-time.After(gap):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := f.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		w.say("%7.1fs %3d/%d %s (%d clients in)", time.Since(began).Seconds(), i+1, len(all), f.name, w.pool.connected())
+	}
+	return nil
+}
+
+func (w *world) killEdge(ctx context.Context) error {
+	w.log.add("kill", "")
+	w.edge.kill()
+	return w.again(ctx)
+}
+
+func (w *world) termEdge(ctx context.Context) error {
+	w.log.add("termed", "")
+	w.log.add("term", "%d", w.edge.terminate())
+	return w.again(ctx)
+}
+
+func (w *world) again(ctx context.Context) error {
+	took, err := w.edge.start(ctx)
+	w.log.add("ready", "%d", took.Nanoseconds())
+	return err
+}
+
+func (w *world) killBackend(context.Context) error {
+	i := w.rng.IntN(len(w.members))
+	w.members[i].kill()
+	return w.spawn(i)
+}
+
+// away takes all backends away for a time.
+func (w *world) away(ctx context.Context) error {
+	w.log.add("away", "")
+	for _, m := range w.members {
+		m.kill()
+	}
+	select {
+	case <-time.After(w.Away):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	w.log.add("back", "")
+	for i := range w.members {
+		if err := w.spawn(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

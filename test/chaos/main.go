@@ -1,0 +1,134 @@
+// Command chaos proves what sio-edge promises by breaking it: a real edge is killed, drained and
+// cut off from its backends while thousands of clients with the recovery behaviour of the stock
+// client send and receive numbered events. Everyone writes down what he saw; a checker reads all
+// of it afterwards and decides.
+//
+//	chaos [flags]          run, check, print figures and a verdict
+//	chaos check DIR        check a history again
+//	chaos bugs [NAME…]     apply each patch of test/chaos/bugs to a copy and demand that its
+//	                       check turns red
+//
+// The seed is printed. It fixes the order and the times of the faults, not the moments between
+// the instructions of the processes: a failing run is kept, and what it saw can be checked again.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if runRole() {
+		return
+	}
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "check":
+		err = recheck(os.Args[2])
+	case len(os.Args) > 1 && os.Args[1] == "bugs":
+		err = runBugs(os.Args[2:])
+	default:
+		err = runFlags(os.Args[1:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+// plan is what a run does. It is written beside the history, for who checks it again.
+type plan struct {
+	Seed     uint64
+	Dir      string // where the history goes
+	Edge     string // the binary; empty: built from this tree
+	Clients  int
+	Backends int
+	Up       int // client events per second, all clients together
+	Down     int // emits received per second, all clients together
+	Kills    int // SIGKILLs of the edge
+	Terms    int // SIGTERMs of the edge
+	Others   int // faults of other kinds
+	Away     time.Duration
+	Window   time.Duration // of recovery
+	GapMin   time.Duration // between two faults
+	GapMax   time.Duration
+	Backoff  time.Duration // of clients: the first wait; the longest is five times that
+	Sessions int           // stored before the first fault, on top of those of the clients
+	Ready    time.Duration // the edge must be ready within; 0: not checked
+	Durable  bool          // the group's delivery mode
+}
+
+func runFlags(args []string) error {
+	p := plan{}
+	f := flag.NewFlagSet("chaos", flag.ExitOnError)
+	f.Uint64Var(&p.Seed, "seed", 0, "of the faults; 0: a random one")
+	f.StringVar(&p.Dir, "dir", "", "directory for the history; default: a temporary one, kept if the run fails")
+	f.StringVar(&p.Edge, "edge", "", "the edge's binary; default: built from this tree")
+	f.IntVar(&p.Clients, "clients", 2000, "clients")
+	f.IntVar(&p.Backends, "backends", 3, "backends")
+	f.IntVar(&p.Up, "up", 2000, "client events per second")
+	f.IntVar(&p.Down, "down", 4000, "emits received per second")
+	f.IntVar(&p.Kills, "kills", 200, "SIGKILLs of the edge")
+	f.IntVar(&p.Terms, "terms", 5, "SIGTERMs of the edge")
+	f.IntVar(&p.Others, "others", 60, "other faults: backends killed or slow, streams reset or stalled, clients cut or half open")
+	f.DurationVar(&p.Away, "away", 0, "once, all backends are away for so long")
+	f.DurationVar(&p.Window, "window", 2*time.Minute, "recovery window")
+	f.DurationVar(&p.GapMin, "gap-min", 500*time.Millisecond, "shortest time from one fault to the next")
+	f.DurationVar(&p.GapMax, "gap-max", 6*time.Second, "longest time from one fault to the next")
+	f.DurationVar(&p.Backoff, "backoff", time.Second, "first wait of a client that lost its connection, as of the stock client")
+	f.IntVar(&p.Sessions, "sessions", 0, "sessions stored beforehand")
+	f.DurationVar(&p.Ready, "ready", 0, "fail if the edge takes longer than this to be ready again")
+	f.BoolVar(&p.Durable, "durable", false, "the backends' group is DURABLE")
+	f.Parse(args)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	kept := p.Dir != ""
+	v, err := run(ctx, &p, os.Stdout)
+	if err != nil {
+		return fmt.Errorf("%w (history in %s)", err, p.Dir)
+	}
+	v.print(os.Stdout)
+	if !v.ok() {
+		return fmt.Errorf("the history is in %s; check it again with: chaos check %s", p.Dir, p.Dir)
+	}
+	if !kept {
+		os.RemoveAll(p.Dir)
+	}
+	return nil
+}
+
+// prepare fills what was left open: seed, directory, binary.
+func (p *plan) prepare(ctx context.Context) error {
+	if p.Seed == 0 {
+		p.Seed = rand.Uint64N(1_000_000)
+	}
+	if p.Dir == "" {
+		dir, err := os.MkdirTemp("", "chaos-")
+		if err != nil {
+			return err
+		}
+		p.Dir = dir
+	}
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return err
+	}
+	if p.Edge == "" {
+		p.Edge = p.Dir + "/sio-edge"
+		if err := build(ctx, p.Edge); err != nil {
+			return err
+		}
+	}
+	return p.save()
+}
+
+func (p *plan) String() string {
+	return fmt.Sprintf("seed %d, %d clients, %d backends, %d events/s up, %d emits/s down, %d SIGKILL, %d SIGTERM, %d other faults, %d stored sessions, %d CPUs",
+		p.Seed, p.Clients, p.Backends, p.Up, p.Down, p.Kills, p.Terms, p.Others, p.Sessions, runtime.NumCPU())
+}
