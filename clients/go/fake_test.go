@@ -123,8 +123,10 @@ func (s *fakeStream) read() {
 			return
 		}
 		switch m := m.GetMessage().(type) {
-		case *pb.SubscribeRequest_Reply:
-			s.replies <- m.Reply
+		case *pb.SubscribeRequest_Replies:
+			for _, r := range m.Replies.GetReplies() {
+				s.replies <- r
+			}
 		case *pb.SubscribeRequest_Ack:
 			s.acks <- m.Ack
 		case *pb.SubscribeRequest_Decision:

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -175,17 +177,24 @@ func (st *stream) flush() (bool, error) {
 	return sent, nil
 }
 
-// send writes out in order, neighbouring commands together.
+// send writes out in order, neighbouring commands together, and neighbouring replies.
 func (st *stream) send(out []outgoing) error {
-	reply := &pb.Reply{}
-	replying := &pb.SubscribeRequest{Message: &pb.SubscribeRequest_Reply{Reply: reply}}
 	for i := 0; i < len(out); {
 		request := out[i].request
 		switch {
 		case out[i].reply != nil:
-			reply.DeliveryId, reply.Payload = out[i].id, out[i].reply
-			request = replying
-			i++
+			n, size := 0, 0
+			for ; i+n < len(out) && out[i+n].reply != nil && n < batchCommands && size < batchBytes; n++ {
+				size += proto.Size(out[i+n].reply)
+			}
+			replies := make([]pb.Reply, n) // one allocation for all
+			batch := &pb.ReplyBatch{Replies: make([]*pb.Reply, n)}
+			for j := range n {
+				replies[j].DeliveryId, replies[j].Payload = out[i+j].id, out[i+j].reply
+				batch.Replies[j] = &replies[j]
+			}
+			request = &pb.SubscribeRequest{Message: &pb.SubscribeRequest_Replies{Replies: batch}}
+			i += n
 		case out[i].command != nil:
 			batch := &pb.CommandBatch{}
 			for size := 0; i < len(out) && out[i].command != nil && len(batch.Commands) < batchCommands && size < batchBytes; i++ {

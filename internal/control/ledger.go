@@ -49,7 +49,10 @@ func newLedger() *ledger {
 // begin looks the command up. The first to come gets fresh: it must do the command and call
 // finish. A repeat gets the entry of the first, and must wait for done.
 func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
+	quiet := c.Quiet
+	c.Quiet = false // it is about the answer, not about what is done
 	body, _ := proto.MarshalOptions{Deterministic: true}.Marshal(c)
+	c.Quiet = quiet
 	hash := maphash.Bytes(l.seed, body)
 	now := time.Now()
 	l.mu.Lock()
