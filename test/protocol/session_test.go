@@ -73,9 +73,12 @@ func TestB10_PingOfTheClientCloses(t *testing.T) {
 
 func TestL01_ClientClosesPolling(t *testing.T) {
 	everywhere(t, calm, func(t *testing.T, base string) {
-		for range 10 {
+		for try := range 10 {
 			p := poll(t, base)
 			pending := p.start(t.Context())
+			for range try { // gives the server ever more chances to read the poll first
+				p.send(t, "3")
+			}
 			p.send(t, "1")
 			r := <-pending
 			p.wantGone(t)
