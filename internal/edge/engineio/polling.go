@@ -16,6 +16,7 @@ type polls struct {
 	posting *http.ResponseController // of the POST that is being received or handled
 	resumed chan struct{}            // closed by Unpause and by Close; nil unless a POST waits
 	last    deadline                 // closed, and the client does not know yet
+	goodbye bool                     // the close packet is to follow what is queued
 	probe   *conn                    // the WebSocket that wants to take over
 	probes  int                      // how often it was tried out
 }
@@ -39,9 +40,17 @@ func (s *Socket) answerLocked() {
 
 // takeLocked removes everything that is queued. A client that gets it from a closed Socket has
 // heard of the end.
+//
+// What was queued before the end and the close packet go in two responses: stock clients look at
+// the packets of a response one turn after another, but act on its close at once.
 func (s *Socket) takeLocked() *queue {
 	out := s.out
 	s.out = nil
+	if s.reason != 0 && s.polls.goodbye {
+		s.polls.goodbye = false
+		s.queueLocked(closePacket)
+		return out
+	}
 	if s.reason != 0 {
 		s.polls.last.remove()
 		s.server.forget(s)
@@ -73,6 +82,13 @@ func (s *Socket) closePollsLocked(graceful bool) (forget bool) {
 	}
 	switch {
 	case s.conn != nil:
+	case graceful && s.reason != ServerShutdown && s.out != nil:
+		p.goodbye = true
+		s.server.deadlines[dueLastPoll].add(&p.last, s)
+		if p.waiting != nil {
+			s.answerLocked()
+		}
+		return false
 	case p.waiting != nil && s.reason == TransportClose:
 		s.queueLocked(noopPacket)
 		s.answerLocked()

@@ -9,7 +9,7 @@ import (
 )
 
 // Target selects sessions of one namespace: those in any of Rooms, with any of SIDs or UserIDs,
-// or Everyone; less the exceptions. It is not modified after Apply: the packet log keeps it.
+// or Everyone; less the exceptions. Its slices are not modified after Apply: the packet log keeps them.
 type Target struct {
 	Namespace   string // "" means "/"
 	Rooms       []string

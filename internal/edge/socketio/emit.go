@@ -50,7 +50,7 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 		return sio.AppendEvent(b, n.Name, w.number(), asks, e.Event, e.Args, offset, len(e.Attachments))
 	}, e.Attachments)
 	if kept {
-		n.keepLocked(e, packet{offset: head, target: &e.Target, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL})
+		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL})
 	}
 	for _, s := range picked {
 		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
@@ -76,6 +76,7 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 // keepLocked puts a packet into the log, and on disk if there is one.
 func (n *Namespace) keepLocked(e *Emit, p packet) {
 	first := n.log.first()
+	p.address(&e.Target)
 	n.log.append(p, &n.srv.cfg)
 	if store := n.srv.store; store != nil {
 		store.SavePacket(n.Name, p.offset, appendPacket(nil, e, p.at))
@@ -83,4 +84,15 @@ func (n *Namespace) keepLocked(e *Emit, p packet) {
 			store.TrimPackets(n.Name, now)
 		}
 	}
+}
+
+// address notes whom the packet is for. Most packets are for one session: for them nothing is
+// kept but its sid, and the command can go.
+func (p *packet) address(t *Target) {
+	if len(t.SIDs) == 1 && !t.Everyone && len(t.Rooms)+len(t.UserIDs)+len(t.ExceptRooms)+len(t.ExceptSIDs) == 0 {
+		p.sid = t.SIDs[0]
+		return
+	}
+	kept := *t
+	p.target = &kept
 }

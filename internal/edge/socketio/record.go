@@ -206,7 +206,7 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 // one that asks for an acknowledgement finds nobody: who waited for it died with the process.
 func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 	e := &Emit{Target: Target{Namespace: n.Name}}
-	p := packet{offset: offset, target: &e.Target}
+	p := packet{offset: offset}
 	asks := false
 	err := fields(b, func(field protowire.Number, num uint64, v []byte) {
 		t := &e.Target
@@ -240,6 +240,7 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 	if err != nil || len(e.Args) < 2 {
 		return packet{}, errRecord
 	}
+	p.address(&e.Target)
 	position := formatOffset(offset)
 	if asks {
 		position = ""

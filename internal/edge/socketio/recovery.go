@@ -28,7 +28,8 @@ type packetLog struct {
 // packet is one entry of the log.
 type packet struct {
 	offset  uint64
-	target  *Target
+	sid     string  // the one session that it is for, or
+	target  *Target // those that this selects
 	message *engineio.Message
 	ack     *waiter // of a packet that asks for an acknowledgement
 	at      int64   // Unix nanoseconds
@@ -224,6 +225,9 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 // wantsLocked says whether the packet was for the session when it was emitted.
 func (s *Socket) wantsLocked(p *packet) bool {
 	t := p.target
+	if t == nil {
+		return p.sid == s.SID
+	}
 	in := func(room string) bool { return s.inRoomLocked(room, p.offset) }
 	if slices.Contains(t.ExceptSIDs, s.SID) || slices.ContainsFunc(t.ExceptRooms, in) {
 		return false

@@ -107,7 +107,8 @@ func TestZ05DisconnectClosesEveryNamespace(t *testing.T) {
 		c.send("40/custom,")
 		c.recv()
 		w.apply(&socketio.Disconnect{Target: to(sid), Close: true})
-		equal(t, "packets", c.recv(), "41\x1e41/custom,\x1e1")
+		equal(t, "packets", c.recv(), "41\x1e41/custom,")
+		equal(t, "the end", c.recv(), "1")
 		w.want("opened, opened, closed: server namespace disconnect, closed: server namespace disconnect")
 	})
 }
