@@ -32,6 +32,7 @@ type Server struct {
 	readers   readers
 	poller    poller
 	open      atomic.Int64 // Sockets
+	counters  counters
 	closing   atomic.Bool
 	tasks     sync.WaitGroup // Sockets, connections, goroutines; Close waits
 	stopped   sync.Once
@@ -157,6 +158,11 @@ func (s *Server) newSocket(r *http.Request, transport string) *Socket {
 	}
 	sh.sockets[sock.SID] = sock
 	s.open.Add(1)
+	if transport == Polling {
+		s.counters.openedPolling.Add(1)
+	} else {
+		s.counters.openedWebSocket.Add(1)
+	}
 	s.tasks.Add(1)
 	return sock
 }

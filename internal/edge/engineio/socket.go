@@ -174,11 +174,16 @@ func (s *Socket) closeLocked(r Reason) {
 		return
 	}
 	s.reason = r
+	s.server.counters.closed[r].Add(1)
+	if s.conn != nil {
+		s.server.counters.webSockets.Add(-1)
+	}
 	s.stop.Store(stopClosed)
 	s.heart.remove()
 	if s.pause != nil {
 		s.pause.remove()
 		s.pause = nil
+		s.server.counters.paused.Add(-1)
 	}
 	// The client closed, broke the rules or is gone: it has no use for what is queued.
 	graceful := r == ForcedClose || r == ServerShutdown || r == Stalled
@@ -222,6 +227,7 @@ func (s *Socket) Pause() {
 	}
 	s.stop.Or(stopPaused)
 	s.pause = new(deadline)
+	s.server.counters.paused.Add(1)
 	s.server.deadlines[duePause].add(s.pause, s)
 	s.pauseHeartLocked()
 }
@@ -235,6 +241,7 @@ func (s *Socket) Unpause() {
 	}
 	s.pause.remove()
 	s.pause = nil
+	s.server.counters.paused.Add(-1)
 	s.resumeHeartLocked()
 	if s.polls != nil && s.polls.resumed != nil {
 		close(s.polls.resumed)

@@ -46,6 +46,8 @@ func (c *conn) takeOverLocked() {
 	c.probing = false
 	c.unlimitLocked()
 	s.conn = c
+	s.server.counters.webSockets.Add(1)
+	s.server.counters.upgraded.Add(1)
 	if p.waiting != nil {
 		waiting := p.waiting
 		p.waiting = nil

@@ -31,6 +31,9 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	s.tasks.Add(1) // c; the Socket is counted, so that Close has not given up waiting
 	sock.mu.Lock()
 	sock.conn = c
+	if sock.reason == 0 {
+		s.counters.webSockets.Add(1)
+	}
 	c.busy = true
 	sock.mu.Unlock()
 	sock.greet(nil)

@@ -80,6 +80,7 @@ func (w *waiter) begin(n *Namespace, e *Emit) {
 	}
 	for _, sid := range w.dropped {
 		w.sum.Dropped++
+		n.counts.Acks[Dropped].Add(1)
 		w.sink.Ack(Ack{SID: sid, Outcome: Dropped})
 	}
 	if len(w.waiting) == 0 {
@@ -109,6 +110,7 @@ func (w *waiter) settle(n *Namespace, s *Socket, a Ack) {
 	if len(s.waits) == 0 {
 		s.waits = nil
 	}
+	n.counts.Acks[a.Outcome].Add(1)
 	switch a.Outcome {
 	case Acked:
 		w.sum.Acked++

@@ -49,10 +49,12 @@ func (c *client) receive(binary bool, data []byte) {
 	}
 	switch {
 	case errors.Is(err, sio.ErrAuthTooLarge):
+		c.srv.cfg.Refused(refusedAuth)
 		// Closing the transport would make a stock client send the same again every 5 s.
 		c.refuse(nspName(p.Namespace), "Auth payload too large", nil)
 		return
 	case err != nil:
+		c.srv.cfg.Refused(refusedPacket)
 		c.fail(ForcedClose)
 		return
 	}
@@ -72,6 +74,7 @@ func (c *client) handle(p *sio.Packet) {
 	s := c.find(p.Namespace)
 	if s == nil {
 		// Also what a client gets that sends before it was let in.
+		c.srv.cfg.Refused(refusedStranger)
 		c.fail(ForcedServerClose)
 		return
 	}
@@ -170,6 +173,7 @@ func (c *client) joinTimeout() {
 	idle := !c.ended && len(c.sockets) == 0 && len(c.pending) == 0
 	c.mu.Unlock()
 	if idle {
+		c.srv.cfg.Refused(refusedIdle)
 		c.fail(ForcedServerClose)
 	}
 }
@@ -190,6 +194,7 @@ func (a assembly) timeout() {
 	late := !a.c.ended && a.c.assembly == a.n
 	a.c.mu.Unlock()
 	if late {
+		a.c.srv.cfg.Refused(refusedAssembly)
 		a.c.fail(ForcedClose)
 	}
 }
@@ -224,6 +229,7 @@ func (c *client) stray() {
 		c.strayAt, c.strays = now, 0
 	}
 	if c.strays++; c.strays >= strayAcks {
+		c.srv.cfg.Refused(refusedStrayFloods)
 		c.fail(ForcedServerClose)
 	}
 }

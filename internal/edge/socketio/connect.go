@@ -32,11 +32,13 @@ const maxRefused = 10
 func (c *client) connect(p *sio.Packet) {
 	name := nspName(p.Namespace)
 	if c.asked(name) {
+		c.srv.cfg.Refused(refusedTwice)
 		c.fail(ForcedServerClose) // also for two at once: the reference makes two sockets of them
 		return
 	}
 	admission := c.srv.backend.Admission(name)
 	if admission == Unknown || c.full() {
+		c.srv.cfg.Refused(refusedNamespace)
 		if c.refused++; c.refused >= maxRefused {
 			c.fail(ForcedServerClose)
 			return
@@ -97,6 +99,7 @@ func (r *request) ask() {
 	by := c.srv.decisions.add(r)
 	r.socket.mu.Lock()
 	defer r.socket.mu.Unlock()
+	r.socket.Nsp.counts.Events[ConnectRequested].Add(1)
 	c.srv.backend.Deliver(&Event{Kind: ConnectRequested, Socket: r.socket, At: time.Now(), request: r,
 		Life: &Life{Handshake: c.conn.Handshake, Auth: r.auth, AnswerBy: by, Resuming: r.resume}})
 }
@@ -117,6 +120,7 @@ func (r *request) take() bool {
 // makes it try again.
 func (r *request) timeout() {
 	if r.take() {
+		r.c.srv.cfg.Refused(refusedUndecided)
 		r.c.fail(ForcedServerClose)
 	}
 }
@@ -160,6 +164,7 @@ func (s *Server) Reject(ev *Event, message string, data []byte) error {
 	if ev.request == nil || !ev.request.take() {
 		return &Error{SessionGone, "reject: the client has gone or was decided about before"}
 	}
+	s.cfg.Refused(refusedByBackend)
 	ev.request.c.refuse(ev.Socket.Nsp.Name, message, data)
 	return nil
 }

@@ -11,6 +11,9 @@ func (n *Namespace) emit(e *Emit, f *Flush) Receipt {
 	n.mu.Lock()
 	r := n.emitLocked(e, f)
 	n.mu.Unlock()
+	n.counts.Emits.Add(1)
+	n.counts.Written.Add(uint64(r.Written))
+	n.counts.Dropped.Add(uint64(r.Dropped))
 	if tap := n.srv.Tap.Load(); tap != nil {
 		(*tap)(e, r)
 	}

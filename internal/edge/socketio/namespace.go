@@ -15,6 +15,7 @@ type Namespace struct {
 	Name     string
 	srv      *Server
 	recovery bool
+	counts   *Counts
 
 	// mu guards the following. It is held while a packet enters the log and the queues of its
 	// recipients, so that the offsets a client sees only grow: were they to cross, a client
@@ -26,6 +27,7 @@ type Namespace struct {
 	users   map[string][]*Socket
 	rooms   map[string]*room
 	all     []*Socket
+	carried int       // of all: their client is there
 	mark    uint32    // of the selection at hand
 	picked  []*Socket // scratch of the selection at hand
 	log     packetLog
@@ -34,7 +36,7 @@ type Namespace struct {
 }
 
 func newNamespace(s *Server, name string, recovery bool) *Namespace {
-	return &Namespace{Name: name, srv: s, recovery: recovery,
+	return &Namespace{Name: name, srv: s, recovery: recovery, counts: s.cfg.Counts(name),
 		sids: make(map[string]*Socket), pids: make(map[string]*Socket), users: make(map[string][]*Socket),
 		rooms: make(map[string]*room), waiters: make(map[uint64]*waiter)}
 }
@@ -74,7 +76,8 @@ func (n *Namespace) removeLocked(s *Socket) bool {
 			delete(n.users, s.userID)
 		}
 	}
-	s.conn, s.left = nil, nil
+	n.carryLocked(s, nil)
+	s.left = nil
 	return len(n.all) == 0
 }
 

@@ -115,9 +115,8 @@ func (s *Server) Session(sid string) (Session, bool) {
 
 // Totals counts all sessions: those whose client is there, those whose is away.
 func (s *Server) Totals() (open, away int) {
-	for _, n := range s.namespaces() {
-		o, a, _ := s.Count(&Target{Namespace: n.Name, Everyone: true})
-		open, away = open+o, away+a
+	for _, u := range s.Usages() {
+		open, away = open+u.Open, away+u.Away
 	}
 	return open, away
 }

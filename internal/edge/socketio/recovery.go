@@ -122,7 +122,8 @@ func (s *Socket) suspend(r Reason) {
 	s.absence++
 	until := n.srv.windows.add(absence{s, s.absence})
 	n.mu.Lock()
-	s.conn, s.recovered, s.reason, s.until = nil, false, r, until.UnixNano()
+	n.carryLocked(s, nil)
+	s.recovered, s.reason, s.until = false, r, until.UnixNano()
 	n.mu.Unlock()
 	s.deliver(&Event{Kind: Suspended, Life: &Life{Reason: r, Until: until}})
 }
@@ -162,9 +163,12 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	for _, room := range a.Rooms {
 		n.joinLocked(s, room)
 	}
-	s.conn, s.until = c.conn, 0
+	n.carryLocked(s, c.conn)
+	s.until = 0
 	replayed, complete := n.replayLocked(s, r.offset, f)
+	n.counts.Replayed.Add(uint64(replayed))
 	if !complete {
+		n.counts.Gaps.Add(1)
 		// The client compares: another pid tells it that something is missing.
 		delete(n.pids, s.pid)
 		s.pid = newID()

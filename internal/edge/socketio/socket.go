@@ -132,7 +132,7 @@ func (s *Socket) welcome(f *Flush) {
 // overtake it.
 func (s *Socket) connectLocked(f *Flush) {
 	n := s.Nsp
-	s.conn = s.client.conn
+	n.carryLocked(s, s.client.conn)
 	s.client.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
 }
 
@@ -140,6 +140,7 @@ func (s *Socket) connectLocked(f *Flush) {
 // is held.
 func (s *Socket) deliver(ev *Event) {
 	n := s.Nsp
+	n.counts.Events[ev.Kind].Add(1)
 	s.seq++
 	ev.Socket, ev.Seq, ev.At = s, s.seq, time.Now()
 	if ev.Kind == ClientEvent || s.key == 0 {
@@ -205,6 +206,7 @@ func (s *Server) Reply(ev *Event, args []byte, attachments [][]byte, f *Flush) e
 	if k.state != Open {
 		return &Error{SessionGone, "reply: the client has gone"}
 	}
+	k.Nsp.counts.Replies.Add(1)
 	k.client.queue(func(b []byte) []byte {
 		return sio.AppendAck(b, k.Nsp.Name, ev.ackID, args, len(attachments))
 	}, attachments, f)

@@ -53,6 +53,11 @@ type Config struct {
 	// PendingReplies is how many events of one session may wait for a reply before reading from
 	// its client pauses. Default 256; enforced by the backend floor.
 	PendingReplies int
+	// Counts gives what the namespace is counted in, when it comes into being. Namespaces may
+	// share one. Default: one for each.
+	Counts func(namespace string) *Counts
+	// Refused is told why a client was turned away: one of Refusals. It must only count.
+	Refused func(reason string)
 }
 
 func (c Config) withDefaults() Config {
@@ -70,6 +75,12 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		l := sio.DefaultLimits()
 		c.Limits = &l
+	}
+	if c.Counts == nil {
+		c.Counts = func(string) *Counts { return new(Counts) }
+	}
+	if c.Refused == nil {
+		c.Refused = func(string) {}
 	}
 	set(&c.LogPackets, 100_000)
 	set(&c.LogBytes, 64<<20)
