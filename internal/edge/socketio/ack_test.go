@@ -41,7 +41,7 @@ func ask(target socketio.Target, sink socketio.AckSink, timeout time.Duration) s
 	return socketio.Emit{Target: target, Event: "q", Args: []byte(`[]`), AckTimeout: timeout, Acks: sink}
 }
 
-func TestA13A18EachRecipientHasAnOutcome(t *testing.T) {
+func TestA13_A18_EachRecipientHasAnOutcome(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		a, _, _ := w.connect()
 		_, _, _ = w.connect()
@@ -58,7 +58,7 @@ func TestA13A18EachRecipientHasAnOutcome(t *testing.T) {
 	})
 }
 
-func TestA15NobodyToAsk(t *testing.T) {
+func TestA15_NobodyToAsk(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		w.connect()
 		sink := &answers{}
@@ -67,7 +67,7 @@ func TestA15NobodyToAsk(t *testing.T) {
 	})
 }
 
-func TestA07A10A1LateRepeatedAndUnknownAcksAreIgnored(t *testing.T) {
+func TestA07_A10_A1_LateRepeatedAndUnknownAcksAreIgnored(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		sink := &answers{}
@@ -87,7 +87,7 @@ func TestA07A10A1LateRepeatedAndUnknownAcksAreIgnored(t *testing.T) {
 	})
 }
 
-func TestA1AFloodOfStrayAcksCloses(t *testing.T) {
+func TestA1_AFloodOfStrayAcksCloses(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, _, _ := w.connect()
 		stray := make([]string, 100)
@@ -101,7 +101,7 @@ func TestA1AFloodOfStrayAcksCloses(t *testing.T) {
 	})
 }
 
-func TestA09AReplyIsWrittenOnce(t *testing.T) {
+func TestA09_AReplyIsWrittenOnce(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, _, _ := w.connect()
 		c.send(`4217["sum",1,2]`)
@@ -115,7 +115,7 @@ func TestA09AReplyIsWrittenOnce(t *testing.T) {
 	})
 }
 
-func TestA03A16BinaryAnswersBothWays(t *testing.T) {
+func TestA03_A16_BinaryAnswersBothWays(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		c.send(`4212["give"]`)

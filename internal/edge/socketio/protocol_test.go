@@ -57,7 +57,7 @@ func TestWhatClientsSend(t *testing.T) {
 	}
 }
 
-func TestS1NothingBeforeConnect(t *testing.T) {
+func TestS1_NothingBeforeConnect(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c := w.open()
 		c.send(`42["x"]`)
@@ -68,7 +68,7 @@ func TestS1NothingBeforeConnect(t *testing.T) {
 	})
 }
 
-func TestN06S2AConnectionThatJoinsNothingIsClosed(t *testing.T) {
+func TestN06_S2_AConnectionThatJoinsNothingIsClosed(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c := w.open()
 		start := time.Now()
@@ -81,7 +81,7 @@ func TestN06S2AConnectionThatJoinsNothingIsClosed(t *testing.T) {
 	})
 }
 
-func TestN07SeveralNamespacesOnOneConnection(t *testing.T) {
+func TestN07_SeveralNamespacesOnOneConnection(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		c.send("40/custom,")
@@ -95,7 +95,7 @@ func TestN07SeveralNamespacesOnOneConnection(t *testing.T) {
 	})
 }
 
-func TestN15LatePacketsForANamespaceThatABackendClosed(t *testing.T) {
+func TestN15_LatePacketsForANamespaceThatABackendClosed(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		w.apply(&socketio.Disconnect{Target: to(sid)})
@@ -109,7 +109,7 @@ func TestN15LatePacketsForANamespaceThatABackendClosed(t *testing.T) {
 	})
 }
 
-func TestN02TenUnknownNamespacesAreEnough(t *testing.T) {
+func TestN02_TenUnknownNamespacesAreEnough(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c := w.open()
 		for range 9 {
@@ -123,7 +123,7 @@ func TestN02TenUnknownNamespacesAreEnough(t *testing.T) {
 	})
 }
 
-func TestM01M02M03TheGroupDecides(t *testing.T) {
+func TestM01_M02_M03_TheGroupDecides(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		w.backend.asked = map[string]bool{"/": true}
 		c := w.open()
@@ -160,7 +160,7 @@ func TestM01M02M03TheGroupDecides(t *testing.T) {
 	})
 }
 
-func TestM04M12ClientsThatNobodyDecidesAbout(t *testing.T) {
+func TestM04_M12_ClientsThatNobodyDecidesAbout(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		w.backend.asked = map[string]bool{"/": true}
 		c := w.open()

@@ -15,7 +15,7 @@ func news(target socketio.Target, args string) socketio.Emit {
 	return socketio.Emit{Target: target, Event: "news", Args: []byte(args)}
 }
 
-func TestY01WithoutRecoveryThereIsNoPidAndNoOffset(t *testing.T) {
+func TestY01_Y09_WithoutRecoveryThereIsNoPidAndNoOffset(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, _, pid := w.connect()
 		equal(t, "pid", pid, "")
@@ -26,7 +26,7 @@ func TestY01WithoutRecoveryThereIsNoPidAndNoOffset(t *testing.T) {
 	})
 }
 
-func TestY02Y03Y10Y11Y14AClientComesBackToItsSessionAndWhatItMissed(t *testing.T) {
+func TestY02_Y03_Y10_Y11_Y14_AClientComesBackToItsSessionAndWhatItMissed(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		c, sid, pid := w.connect()
 		w.apply(&socketio.Join{Target: to(sid), Rooms: []string{"lobby"}})
@@ -46,7 +46,7 @@ func TestY02Y03Y10Y11Y14AClientComesBackToItsSessionAndWhatItMissed(t *testing.T
 	})
 }
 
-func TestY04Y05UnknownSessionsAndOffsetsStartAnew(t *testing.T) {
+func TestY04_Y05_UnknownSessionsAndOffsetsStartAnew(t *testing.T) {
 	for name, auth := range map[string]func(pid string) string{
 		"Y04 unknown pid":        func(string) string { return `{"pid":"AAAAAAAAAAAAAAAAAAAA","offset":"1"}` },
 		"Y05 offset of nobody":   func(pid string) string { return `{"pid":"` + pid + `","offset":"!"}` },
@@ -73,7 +73,7 @@ func TestY04Y05UnknownSessionsAndOffsetsStartAnew(t *testing.T) {
 	}
 }
 
-func TestY06OnlyEventsForTheSessionAreKept(t *testing.T) {
+func TestY06_OnlyEventsForTheSessionAreKept(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		c, sid, pid := w.connect()
 		w.apply(&socketio.Join{Target: to(sid), Rooms: []string{"in", "out"}})
@@ -105,7 +105,7 @@ func TestY06OnlyEventsForTheSessionAreKept(t *testing.T) {
 	})
 }
 
-func TestY12Y13AWindowEndsOnce(t *testing.T) {
+func TestY12_Y13_AWindowEndsOnce(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		c, _, pid := w.connect()
 		c.lose()
@@ -121,7 +121,7 @@ func TestY12Y13AWindowEndsOnce(t *testing.T) {
 	})
 }
 
-func TestY12FinalReasonsLeaveNothingToComeBackTo(t *testing.T) {
+func TestY12_FinalReasonsLeaveNothingToComeBackTo(t *testing.T) {
 	t.Run("the client's goodbye", func(t *testing.T) {
 		inWorld(t, recovering, func(w *world) {
 			c, _, _ := w.connect()
@@ -151,7 +151,7 @@ func TestY12FinalReasonsLeaveNothingToComeBackTo(t *testing.T) {
 	})
 }
 
-func TestY15NothingIsSentBeforeTheDecision(t *testing.T) {
+func TestY08_Y15_NothingIsSentBeforeTheDecision(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		c, sid, pid := w.connect()
 		c.lose()
@@ -181,7 +181,7 @@ func TestY15NothingIsSentBeforeTheDecision(t *testing.T) {
 	})
 }
 
-func TestR3AnotherUserGetsASessionOfItsOwn(t *testing.T) {
+func TestR3_AnotherUserGetsASessionOfItsOwn(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		w.backend.asked = map[string]bool{"/": true}
 		join := func(auth, user string) (string, string) {
@@ -203,7 +203,7 @@ func TestR3AnotherUserGetsASessionOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestY16Y17ATakeoverLeavesOneLiveOwner(t *testing.T) {
+func TestY16_Y17_ATakeoverLeavesOneLiveOwner(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		old, sid, pid := w.connect()
 		w.apply(&socketio.Join{Target: to(sid), Rooms: []string{"lobby"}})
@@ -221,7 +221,7 @@ func TestY16Y17ATakeoverLeavesOneLiveOwner(t *testing.T) {
 
 func first(a, _ string) string { return a }
 
-func TestY18ASessionWithoutEventsComesBack(t *testing.T) {
+func TestY18_ASessionWithoutEventsComesBack(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		w.connect()
 		w.emit(news(everyone(), `["before"]`))
@@ -233,7 +233,7 @@ func TestY18ASessionWithoutEventsComesBack(t *testing.T) {
 	})
 }
 
-func TestY19AVolatileEventRepeatsTheNewestOffset(t *testing.T) {
+func TestY19_AVolatileEventRepeatsTheNewestOffset(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		c, _, _ := w.connect()
 		w.emit(news(everyone(), `["kept"]`))
@@ -248,7 +248,7 @@ func TestY19AVolatileEventRepeatsTheNewestOffset(t *testing.T) {
 	})
 }
 
-func TestY22WhatTheLogCannotHoldIsAdmitted(t *testing.T) {
+func TestY22_WhatTheLogCannotHoldIsAdmitted(t *testing.T) {
 	inWorld(t, socketio.Config{RecoveryWindow: time.Minute, LogPackets: 10}, func(w *world) {
 		c, sid, pid := w.connect()
 		c.lose()

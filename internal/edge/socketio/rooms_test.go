@@ -13,7 +13,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 )
 
-func TestR01R04R05R06Targets(t *testing.T) {
+func TestR01_R04_R05_R06_Targets(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		var sids []string
 		for range 4 {
@@ -76,7 +76,7 @@ func TestCommandsThatAreRefused(t *testing.T) {
 	})
 }
 
-func TestF01F03VolatileIsDroppedUnlessItCanGoAtOnce(t *testing.T) {
+func TestF01_F03_VolatileIsDroppedUnlessItCanGoAtOnce(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		got := make(chan string, 1)
@@ -101,7 +101,7 @@ func TestF01F03VolatileIsDroppedUnlessItCanGoAtOnce(t *testing.T) {
 	})
 }
 
-func TestZ05DisconnectClosesEveryNamespace(t *testing.T) {
+func TestZ05_DisconnectClosesEveryNamespace(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		c.send("40/custom,")
@@ -113,7 +113,7 @@ func TestZ05DisconnectClosesEveryNamespace(t *testing.T) {
 	})
 }
 
-func TestQ05EmitThenDisconnectArriveInThatOrder(t *testing.T) {
+func TestQ05_EmitThenDisconnectArriveInThatOrder(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		var f socketio.Flush

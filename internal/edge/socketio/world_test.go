@@ -48,6 +48,7 @@ type backend struct {
 	mu      sync.Mutex
 	free    map[string]bool
 	asked   map[string]bool
+	pattern string // of namespaces that are there on demand
 	refuses bool
 	events  []*socketio.Event
 }
@@ -67,7 +68,7 @@ func (b *backend) Admission(nsp string) socketio.Admission {
 	switch {
 	case b.asked[nsp]:
 		return socketio.Asked
-	case b.free[nsp]:
+	case b.free[nsp], b.pattern != "" && strings.HasPrefix(nsp, b.pattern):
 		return socketio.Free
 	}
 	return socketio.Unknown
