@@ -187,10 +187,6 @@ export class Deliveries implements TaskOwner {
     let pending: Promise<unknown> | undefined;
     const { event } = task;
     try {
-      if (event.suspended ?? event.closed) {
-        const socket = this.sessions.find(event);
-        if (socket !== undefined) this.release(socket);
-      }
       pending = this.sessions.take(event, task);
     } catch (err) {
       return task.fail(err);

@@ -33,7 +33,7 @@ export function awaits(socket: AnySocket, event: string): boolean {
  */
 export function receive(socket: AnySocket, task: Task): Promise<unknown> | undefined {
   const event = task.event.clientEvent!;
-  if (!listens(socket, event.event)) return undefined; // the arguments are not even parsed
+  if (socket._ended || !listens(socket, event.event)) return undefined; // the arguments are not even parsed
   const args = decodeArgs(event.payload);
   const given = args.length;
   if (event.wantsReply) args.push(task.replier());

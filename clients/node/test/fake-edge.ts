@@ -1,6 +1,8 @@
 import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { join } from "node:path";
+import { afterEach, beforeEach } from "node:test";
+import { Server, type ServerOptions } from "../src/index";
 
 type Stream = grpc.ServerDuplexStream<any, any>;
 
@@ -150,6 +152,38 @@ export class FakeEdge {
   stop(): void {
     this.server?.forceShutdown();
   }
+}
+
+/** Gives every test of a file a scripted edge, and takes down what was attached to it. */
+export function scripted() {
+  let edge: FakeEdge;
+  let servers: Server[] = [];
+  const errors: unknown[] = [];
+  beforeEach(async () => {
+    edge = await new FakeEdge().start();
+    errors.length = 0;
+  });
+  afterEach(async () => {
+    edge.stop();
+    await Promise.all(servers.map((s) => s.close()));
+    servers = [];
+  });
+  return {
+    errors,
+    edge: () => edge,
+    serve(options: Partial<ServerOptions> = {}): Server {
+      const io = new Server(edge.address, { group: "g", onError: (err) => errors.push(err), ...options });
+      servers.push(io);
+      return io;
+    },
+    /** Waits for the next Hello, welcomes, and waits until that has arrived. */
+    async attach(io: Server, welcome?: any, sessions?: any[]): Promise<FakeStream> {
+      const [stream] = await edge.accept();
+      stream.welcome(welcome, sessions);
+      await io.status.attached();
+      return stream;
+    },
+  };
 }
 
 /** An Opened event. */

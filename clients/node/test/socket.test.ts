@@ -242,7 +242,10 @@ edgeTest("reasons: what the client did, what the server did", async (world) => {
   assert.equal(await why((s) => s.disconnect()), "server namespace disconnect");
   assert.equal(await why((s) => s.disconnect(true)), "server namespace disconnect");
   assert.equal(await why((_s, c) => c.io.engine.close()), "transport close");
-  assert.equal(await why((_s, c) => (c.io.engine as any).write("4abc")), "forced close");
+  for (const broken of ["abc", "5woooot", "5", "2[]", '51-["x"]', '4["handle me please"]']) {
+    assert.equal(await why((_s, c) => (c.io.engine as any).write(broken)), "forced close", broken);
+  }
+  assert.equal(await why((_s, c) => (c.io.engine as any).write("0")), "forced server close");
 });
 
 edgeTest("onAny: called, before the others, removed", async (world) => {
