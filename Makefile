@@ -25,7 +25,7 @@ build: ## Build bin/sio-edge
 	@go build -o bin/ ./cmd/sio-edge
 
 .PHONY: test
-test: test-go test-e2e test-node test-python ## Run all tests, installing what they need
+test: test-go test-e2e test-browser test-node test-python ## Run all tests, installing what they need
 
 .PHONY: test-go
 test-go: ## Run the Go tests with the race detector
@@ -35,6 +35,12 @@ test-go: ## Run the Go tests with the race detector
 .PHONY: test-e2e
 test-e2e: test/e2e/node_modules/.package-lock.json ## Run stock Socket.IO clients against the edge
 	cd test/e2e && npm test
+
+.PHONY: test-browser
+test-browser: test/browser/node_modules/.package-lock.json examples/chat/public/socket.io.min.js ## Run the chat page in headless Chromium
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		{ echo "test-browser needs chromium on the PATH"; exit 1; }
+	cd test/browser && npm test
 
 .PHONY: test-node
 test-node: clients/node/node_modules/.package-lock.json ## Run the tests of the Node SDK

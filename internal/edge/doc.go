@@ -34,9 +34,10 @@
 // Down, on the goroutine that read the command:
 //
 //	gRPC -> Command                         control
-//	sockets selected under the lock, which is released again    socketio
-//	encoded once, queued on each Socket     engineio
-//	written by whoever drains the Socket: a poll for one request, a WebSocket for life
+//	sockets selected, packet encoded once, logged and queued on each, under one lock    socketio
+//	written once the lock is released, by whoever drains the Socket: a poll for one request, a
+//	WebSocket for life; what one gRPC message made leaves with one write a connection    engineio
+//	the result goes back once the commit that holds what it accepts is on disk    store, control
 //
 // Both queues are bounded. A group without room pauses reading from the clients that fill it; a
 // client without room is closed and keeps its session. Nobody else waits.
@@ -47,7 +48,16 @@
 // connection that HTTP is spoken on, which lasts for the request of a poll and ends with the
 // upgrade of a WebSocket. From then on engineio reads the connection; an idle one is to cost no
 // goroutine where the system can tell which connections are readable. There is no writer per
-// connection. control has one goroutine per stream and direction, store has its committer.
+// connection: epoll loops, one for each CPU, read and write them all. control has three goroutines
+// for each stream (it reads, it sends deliveries, it sends the rest), store has its committer.
+//
+// # What outlives the process
+//
+// Memory is the truth while the process lives. A session's record and the event that tells of its
+// change are put into one commit, and the event is held until that is on disk: whatever instant
+// the process dies at, what backends and clients were told of is found again. Packets are logged
+// when they are emitted and committed behind; only the result of the emit waits for it. What a
+// group has not settled is on disk once it has waited, or before delivery if the group asks.
 //
 // # Locks
 //
