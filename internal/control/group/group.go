@@ -54,9 +54,6 @@ type group struct {
 	fx     effects
 }
 
-// counts are totals since the edge started.
-type counts struct{ redelivered, ignored, dropped uint64 }
-
 // effects is what has to be done when group.mu is released.
 type effects struct {
 	unpause []*socketio.Socket

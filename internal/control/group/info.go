@@ -16,7 +16,12 @@ type Info struct {
 	Oldest      time.Time // when the oldest of them was read; zero if there is none
 	Cursor      uint64    // everything below this offset is settled
 	InFlight    int
+	Delivered   uint64
 	Redelivered uint64 // deliveries with an attempt above 1
+	Settled     uint64 // deliveries that were handled
+	Nacked      uint64 // deliveries that were handed back
+	Late        uint64 // deliveries that were not settled in time
+	Latency     Latency
 	Dropped     uint64 // client events that did not fit
 	Ignored     uint64 // settlements of what was not outstanding
 	DeadLetters uint64
@@ -30,6 +35,23 @@ type MemberInfo struct {
 	Attached bool
 	InFlight int
 	Sessions int
+}
+
+// Figures returns all groups by name, without the sessions of their members: it costs the same
+// for few sessions and for many.
+func (gs *Groups) Figures() []Info {
+	var all []Info
+	for _, g := range gs.byName() {
+		all = append(all, g.info(gs.offsetNow(), nil))
+	}
+	return all
+}
+
+// Held is how many sockets are not read because some group has no room for their events.
+func (gs *Groups) Held() int {
+	gs.pauses.mu.Lock()
+	defer gs.pauses.mu.Unlock()
+	return len(gs.pauses.held)
 }
 
 // List returns all groups by name. It goes through all sessions.
@@ -67,7 +89,8 @@ func (g *group) info(offset uint64, at map[*place]int) Info {
 	defer g.mu.Unlock()
 	info := Info{
 		Name: g.name, Spec: g.spec, Events: g.events, Bytes: g.bytes, Cursor: offset + 1,
-		Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
+		Delivered: g.counts.delivered, Settled: g.counts.settled, Nacked: g.counts.nacked, Late: g.counts.late,
+		Latency: g.counts.latency, Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
 		DeadLetters: g.dead.total, Paused: len(g.paused),
 	}
 	if g.log.head != nil {

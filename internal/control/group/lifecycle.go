@@ -65,6 +65,7 @@ func (g *group) tick() {
 	now := g.all.now()
 	g.timerAt = 0
 	for e := g.due.head; e != nil && e.due <= now; e = g.due.head {
+		g.counts.late++
 		g.settledLocked(e, true)
 		g.failLocked(e, 0, false, "not settled in time")
 	}

@@ -163,6 +163,7 @@ func (m *Member) fillLocked(b *Batch) {
 		}
 		m.lastID++
 		e.id, e.due = m.lastID, due
+		g.counts.delivered++
 		if e.attempts++; e.attempts > 1 {
 			g.counts.redelivered++
 		}
@@ -209,10 +210,12 @@ func (m *Member) eachLocked(first, last uint64, f func(*entry)) (n uint64) {
 // Done settles the deliveries first to last: they are never delivered again.
 func (m *Member) Done(first, last uint64) {
 	g := m.g
+	now := time.Now()
 	g.mu.Lock()
 	defer g.unlock()
 	m.countLocked(first, last, m.eachLocked(first, last, func(e *entry) {
 		m.confirmLocked(e)
+		g.counts.settle(e, now)
 		g.settledLocked(e, false)
 		if e.kind == socketio.ConnectRequested {
 			g.fx.abandon = append(g.fx.abandon, e.ev)
@@ -227,6 +230,7 @@ func (m *Member) Done(first, last uint64) {
 // handed back, or is not of this member.
 func (m *Member) Take(id uint64) (Delivery, bool) {
 	g := m.g
+	now := time.Now()
 	g.mu.Lock()
 	defer g.unlock()
 	e := m.flight.get(id)
@@ -235,6 +239,7 @@ func (m *Member) Take(id uint64) (Delivery, bool) {
 		return Delivery{}, false
 	}
 	m.confirmLocked(e)
+	g.counts.settle(e, now)
 	d := Delivery{e.id, e.attempts, e.prevSeq, e.offset, e.ev}
 	ln := e.line
 	g.removeLocked(e)
@@ -256,6 +261,7 @@ func (m *Member) Nack(id uint64, after time.Duration, deadLetter bool, reason st
 		return
 	}
 	m.confirmLocked(e)
+	g.counts.nacked++
 	g.settledLocked(e, true)
 	if after <= 0 {
 		after = backOff(e.failures)
