@@ -41,7 +41,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			if wait == 0 {
 				l.log.Warn("clients are kept waiting: no resources for another connection; those connected are not affected", "err", err)
 			}
-			l.refused("tcp", "no resources to accept")
+			l.refused("tcp", noResources)
 			wait = min(max(5*time.Millisecond, 2*wait), time.Second)
 			select {
 			case <-time.After(wait):
@@ -59,7 +59,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		if l.open.Add(1) > l.limit {
 			l.open.Add(-1)
-			l.refused("tcp", "too many connections")
+			l.refused("tcp", tooManyConnections)
 			c.SetWriteDeadline(time.Now().Add(time.Second)) // never reached: the buffer is empty
 			c.Write([]byte(overloaded))
 			c.Close()

@@ -36,7 +36,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	case below && (rest == "" || rest[0] == '/'):
 		full := s.engine.Connections() >= s.config.MaxConnections && !r.URL.Query().Has("sid")
 		if full {
-			s.config.Refused("http", "too many clients")
+			s.config.Refused("http", tooManyClients)
 		}
 		if full || s.draining.Load() {
 			// A stock client takes this for a network error, and comes back.

@@ -51,8 +51,8 @@ type Config struct {
 	// DrainTimeout bounds the end of Run. Default 10 s.
 	DrainTimeout time.Duration
 
-	// Refused is told about every request that was turned away: the layer "http" and a reason
-	// out of a closed set. It is called often under attack: it must only count.
+	// Refused is told about every request that was turned away: a layer and one of its
+	// reasons, see Refusals. It is called often under attack: it must only count.
 	Refused func(layer, reason string)
 }
 

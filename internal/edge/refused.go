@@ -1,0 +1,19 @@
+package edge
+
+// Refusals lists every layer and its reasons that Config.Refused can be told: what an operator
+// can count.
+func Refusals() map[string][]string {
+	http := []string{tooManyClients}
+	for _, f := range []*fault{faultRequestLine, faultMethod, faultTarget, faultLongTarget, faultVersion, faultLineEnd,
+		faultFold, faultField, faultFields, faultHeadSize, faultHost, faultLength, faultCoding, faultFraming,
+		faultContent, faultHops, faultChunk} {
+		http = append(http, f.reason)
+	}
+	return map[string][]string{"tcp": {tooManyConnections, noResources}, "http": http}
+}
+
+const (
+	tooManyClients     = "too many clients"
+	tooManyConnections = "too many connections"
+	noResources        = "no resources to accept"
+)
