@@ -10,7 +10,7 @@ python_ready := .cache/python/.ready
 go_files = $(shell git ls-files --cached --others --exclude-standard '*.go' ':!*.pb.go')
 
 # npm installs what a lock file says, once for each change of it.
-npm_ci = (cd $(dir $@).. && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json)
+npm_ci = (cd $* && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json)
 
 .PHONY: help
 help: ## List what can be made
