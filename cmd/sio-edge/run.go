@@ -109,6 +109,7 @@ func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logge
 func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
 	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
+	cfg.FirstOffset = firstOffset(time.Now())
 	cfg.Clock = socketio.Clock{Boot: store.BootID(), Since: store.SinceBoot}
 	if kept == nil {
 		return socketio.NewServer(cfg, groups, nil, log)
@@ -116,19 +117,31 @@ func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.L
 	return socketio.NewServer(cfg, groups, kept, log)
 }
 
+// firstOffset grows with time, faster than a log that sees fewer than 4,096 packets a second on
+// average.
+func firstOffset(now time.Time) uint64 {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	return uint64(max(now.Sub(begin), 0)/time.Second) << 12
+}
+
 // restore takes back what the store has kept: sessions first, for events speak of them.
 func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, log *slog.Logger) int {
-	load := func(t store.Table, f func(string, uint64, []byte)) {
-		if damaged, err := kept.Load(t, f); damaged > 0 || err != nil {
+	load := func(t store.Table, f func(string, uint64, []byte)) (whole bool) {
+		damaged, err := kept.Load(t, f)
+		if damaged > 0 || err != nil {
 			log.Error("records of the store failed their check and are lost", "records", damaged, "error", err)
 		}
+		return damaged == 0 && err == nil
 	}
-	restored, _ := sockets.Restore(
-		func(yield func(uint64, []byte)) {
-			load(store.Sessions, func(_ string, key uint64, record []byte) { yield(key, record) })
+	restored, _ := sockets.Restore(socketio.Kept{
+		Sessions: func(yield func(uint64, []byte)) bool {
+			return load(store.Sessions, func(_ string, key uint64, record []byte) { yield(key, record) })
 		},
-		func(yield func(string, uint64, []byte)) { load(store.Packets, yield) },
-	)
+		Packets: func(yield func(string, uint64, []byte)) bool { return load(store.Packets, yield) },
+		Namespaces: func(yield func(string, []byte)) bool {
+			return load(store.Namespaces, func(name string, _ uint64, record []byte) { yield(name, record) })
+		},
+	})
 	_, broken := groups.Restore(
 		func(yield func(string, []byte)) {
 			load(store.Groups, func(name string, _ uint64, record []byte) { yield(name, record) })

@@ -141,12 +141,30 @@ func (s *Socket) acknowledge(c *client, p *sio.Packet) {
 	w := n.waiters[p.ID]
 	if w != nil {
 		if _, ok := w.waiting[s]; ok {
-			s.acked = max(s.acked, w.offset)
+			n.ackedLocked(s, w.offset)
 			w.settle(n, s, Ack{SID: s.SID, Outcome: Acked, Args: p.Data, Attachments: p.Attachments})
 			n.mu.Unlock()
 			return
 		}
 	}
+	var late *packet
+	if w == nil && p.ID >= orphanAcks {
+		late = n.log.at(p.ID - orphanAcks)
+	}
+	if late != nil && late.orphan && s.wantsLocked(late) {
+		n.ackedLocked(s, late.offset)
+		n.mu.Unlock()
+		return
+	}
 	n.mu.Unlock()
 	c.stray()
+}
+
+// ackedLocked notes that the client has every packet of its own up to this one. It is recorded at
+// once: an event without an offset would come again after every restart.
+func (n *Namespace) ackedLocked(s *Socket, offset uint64) {
+	if offset > s.acked {
+		s.acked = offset
+		n.saveLocked(s)
+	}
 }

@@ -53,7 +53,7 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 		return sio.AppendEvent(b, n.Name, w.number(), asks, e.Event, e.Args, offset, len(e.Attachments))
 	}, e.Attachments)
 	if kept {
-		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL})
+		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL, since: n.srv.age()})
 	}
 	for _, s := range picked {
 		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
@@ -78,11 +78,14 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 
 // keepLocked puts a packet into the log, and on disk if there is one.
 func (n *Namespace) keepLocked(e *Emit, p packet) {
-	first := n.log.first()
+	first, cut := n.log.first(), n.log.cut
 	p.address(&e.Target)
 	n.log.append(p, &n.srv.cfg)
 	if store := n.srv.store; store != nil {
 		store.SavePacket(n.Name, p.offset, appendPacket(nil, e, p.at))
+		if n.log.cut != cut { // on disk before, or together with, what it admits
+			store.SaveNamespace(n.Name, appendUint(nil, 1, n.log.cut))
+		}
 		if now := n.log.first(); now != first {
 			store.TrimPackets(n.Name, now)
 		}

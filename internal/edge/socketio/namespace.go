@@ -35,8 +35,11 @@ type Namespace struct {
 	waiters map[uint64]*waiter
 }
 
+// newNamespace returns a namespace whose offsets begin above those of any that was forgotten.
+// Server.mu is held.
 func newNamespace(s *Server, name string, recovery bool) *Namespace {
 	return &Namespace{Name: name, srv: s, recovery: recovery, counts: s.cfg.Counts(name),
+		log:  packetLog{head: s.offsets},
 		sids: make(map[string]*Socket), pids: make(map[string]*Socket), users: make(map[string][]*Socket),
 		rooms: make(map[string]*room), waiters: make(map[uint64]*waiter)}
 }

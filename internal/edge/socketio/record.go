@@ -207,7 +207,6 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 	e := &Emit{Target: Target{Namespace: n.Name}}
 	p := packet{offset: offset}
-	asks := false
 	err := fields(b, func(field protowire.Number, num uint64, v []byte) {
 		t := &e.Target
 		switch field {
@@ -222,7 +221,7 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 		case 5:
 			p.ttl = time.Duration(num)
 		case 6:
-			asks = true
+			p.orphan = true
 		case 7:
 			t.Rooms = append(t.Rooms, string(v))
 		case 8:
@@ -242,14 +241,15 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 	}
 	p.address(&e.Target)
 	position := formatOffset(offset)
-	if asks {
+	if p.orphan {
 		position = ""
 	}
 	p.message = engineio.NewMessageFunc(func(b []byte) []byte {
-		return sio.AppendEvent(b, n.Name, orphanAck, asks, e.Event, e.Args, position, len(e.Attachments))
+		return sio.AppendEvent(b, n.Name, orphanAcks+offset, p.orphan, e.Event, e.Args, position, len(e.Attachments))
 	}, e.Attachments)
 	return p, nil
 }
 
-// orphanAck is an acknowledgement id that no waiter ever has.
-const orphanAck = 1<<53 - 1
+// orphanAcks and the offset of a packet make an acknowledgement id that no waiter ever has. It is
+// a number that JavaScript can hold.
+const orphanAcks = 1 << 52

@@ -18,6 +18,9 @@ import (
 // That is why a packet that left by age is missing to nobody, and a client that has heard
 // nothing for hours can still be made whole. Packets that leave early, because the log is full,
 // are another matter: cut remembers them.
+//
+// Offsets are never given twice, not by a later process either and not after the log was lost: a
+// stock client keeps its offset when its session is over, and shows it with the next one.
 type packetLog struct {
 	head    uint64   // offset of the newest packet, whether it is still there or not
 	cut     uint64   // offset of the newest packet that left before its age
@@ -34,21 +37,23 @@ type packet struct {
 	ack     *waiter // of a packet that asks for an acknowledgement
 	at      int64   // Unix nanoseconds
 	ttl     time.Duration
+	since   time.Duration // of the Server's life: its age counts from then
+	orphan  bool          // it asks for an acknowledgement that nobody waits for any more
 }
 
 func (l *packetLog) append(p packet, cfg *Config) {
 	l.head = p.offset
 	l.packets = append(l.packets, p)
 	l.bytes += p.message.Size()
-	l.trim(p.at, cfg)
+	l.trim(p.since, cfg)
 }
 
 // trim lets go of what is too old or too much.
-func (l *packetLog) trim(now int64, cfg *Config) {
-	oldest := now - int64(cfg.RecoveryWindow+cfg.Heartbeat)
+func (l *packetLog) trim(now time.Duration, cfg *Config) {
+	oldest := now - cfg.RecoveryWindow - cfg.Heartbeat
 	n := 0 // leave
 	for n < len(l.packets) {
-		aged := l.packets[n].at < oldest
+		aged := l.packets[n].since < oldest
 		if !aged && len(l.packets)-n <= cfg.LogPackets && l.bytes <= cfg.LogBytes {
 			break
 		}
@@ -76,10 +81,22 @@ func (l *packetLog) after(offset uint64) []packet {
 	return l.packets[i:]
 }
 
+// at returns the packet with this offset, or nil.
+func (l *packetLog) at(offset uint64) *packet {
+	if offset == 0 {
+		return nil
+	}
+	if later := l.after(offset - 1); len(later) > 0 && later[0].offset == offset {
+		return &later[0]
+	}
+	return nil
+}
+
 func formatOffset(n uint64) string { return strconv.FormatUint(n, 36) }
 
 // resumable returns the session that a client with this pid and offset may come back to, or nil.
-// A client that got no event yet has no offset and is sent everything since the session began.
+// A client that got no event yet has no offset, or that of its session before, and is sent
+// everything since the session began.
 func (n *Namespace) resumable(pid, offset string) *Socket {
 	if pid == "" {
 		return nil
@@ -90,7 +107,7 @@ func (n *Namespace) resumable(pid, offset string) *Socket {
 	if s == nil || offset == "" {
 		return s
 	}
-	if o, err := strconv.ParseUint(offset, 36, 64); err != nil || o < s.start || o > n.log.head || formatOffset(o) != offset {
+	if o, err := strconv.ParseUint(offset, 36, 64); err != nil || o > n.log.head || formatOffset(o) != offset {
 		return nil
 	}
 	return s

@@ -7,6 +7,7 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 )
@@ -19,6 +20,7 @@ type Server struct {
 	backend Backend
 	store   Store // nil: sessions live as long as the process
 	log     *slog.Logger
+	start   time.Time
 
 	// Tap is told of every Emit that was applied, while it is set. It must not block.
 	Tap atomic.Pointer[func(*Emit, Receipt)]
@@ -33,12 +35,14 @@ type Server struct {
 
 	mu   sync.RWMutex // guards the following
 	nsps map[string]*Namespace
+	// offsets is below all offsets of packet logs that are still to come.
+	offsets uint64
 }
 
 // NewServer returns a Server that delivers to backend and keeps its sessions in store, or in
 // memory alone if that is nil. Close ends its timers.
 func NewServer(cfg Config, backend Backend, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg.withDefaults(), backend: backend, store: store, log: log, nsps: make(map[string]*Namespace)}
+	s := &Server{cfg: cfg.withDefaults(), backend: backend, store: store, log: log, start: time.Now(), offsets: cfg.FirstOffset, nsps: make(map[string]*Namespace)}
 	if s.cfg.RecoveryWindow <= 0 {
 		s.store = nil // there is nothing that a client could come back to
 	}
@@ -124,8 +128,15 @@ func (s *Server) forget(n *Namespace) {
 	if len(n.sids) == 0 && s.nsps[n.Name] == n && n.Name != "/" {
 		n.gone = true
 		delete(s.nsps, n.Name)
+		s.offsets = max(s.offsets, n.log.head)
+		if s.store != nil && n.recovery {
+			s.store.SaveNamespace(n.Name, nil)
+		}
 	}
 }
+
+// age is the time since the Server was made, which no step of the wall clock changes.
+func (s *Server) age() time.Duration { return time.Since(s.start) }
 
 func (s *Server) recovers(nsp string) bool {
 	if s.cfg.RecoveryWindow <= 0 {

@@ -37,6 +37,9 @@ type Config struct {
 	// LogPackets and LogBytes bound the packet log of one namespace. Defaults 100,000 and 64 MiB.
 	LogPackets int
 	LogBytes   int
+	// FirstOffset is where packet logs begin to count: above where any log of an edge with these
+	// clients ended, also one that was lost.
+	FirstOffset uint64
 	// ReplayPackets and ReplayBytes bound what one client is sent again. A client that missed
 	// more keeps its session but sees recovered === false. Defaults 1,000 and 768 KiB, which
 	// the queue of a connection must be able to hold.

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Store keeps records beyond the process. No call waits for a disk. A Server without one keeps
@@ -16,6 +18,8 @@ type Store interface {
 	SavePacket(namespace string, offset uint64, record []byte)
 	// TrimPackets removes the packets below an offset.
 	TrimPackets(namespace string, below uint64)
+	// SaveNamespace keeps the newest record of a namespace; nil removes it and its packets.
+	SaveNamespace(namespace string, record []byte)
 	// Together runs f so that everything it saves survives together or not at all.
 	Together(f func())
 	// Committed calls f once everything saved before is on disk, or with the reason why it
@@ -73,29 +77,28 @@ const offsetGap = 1 << 20
 // seqGap is how far the seq of a session jumps at a start, for the same reason.
 const seqGap = 1 << 32
 
-// Restore takes back the sessions and packets that a Store has kept: sessions wait for their
-// clients with what is left of their windows. It is called once, before the first client. What
-// does not parse is left out and counted.
-func (s *Server) Restore(sessions func(yield func(key uint64, record []byte)), packets func(yield func(namespace string, offset uint64, record []byte))) (restored, broken int) {
+// Kept reads back what a Store has kept. Each function calls yield with every record and says
+// whether all of them could be read.
+type Kept struct {
+	Sessions   func(yield func(key uint64, record []byte)) (whole bool)
+	Packets    func(yield func(namespace string, offset uint64, record []byte)) (whole bool)
+	Namespaces func(yield func(namespace string, record []byte)) (whole bool)
+}
+
+// Restore takes back what a Store has kept: sessions wait for their clients with what is left of
+// their windows. It is called once, before the first client. What does not parse is left out and
+// counted; clients that may miss a packet for that get to know it.
+func (s *Server) Restore(kept Kept) (restored, broken int) {
 	if s.cfg.RecoveryWindow <= 0 {
 		return 0, 0
 	}
-	packets(func(namespace string, offset uint64, record []byte) {
-		n := s.namespace(namespace)
-		p, err := parsePacket(n, offset, record)
-		if err != nil {
-			broken++
-			n.log.cut = max(n.log.cut, offset)
-			return
-		}
-		n.log.append(p, &s.cfg)
-	})
-	for _, n := range s.namespaces() {
-		n.log.trim(time.Now().UnixNano(), &s.cfg)
-		n.log.head += offsetGap
+	whole := s.restorePackets(kept, &broken)
+	type saved struct {
+		key uint64
+		*sessionRecord
 	}
-	var waiting []*Socket
-	sessions(func(key uint64, record []byte) {
+	var sessions []saved
+	kept.Sessions(func(key uint64, record []byte) {
 		s.lastKey.Store(max(s.lastKey.Load(), key))
 		r, err := parseSession(record)
 		if err != nil {
@@ -103,13 +106,58 @@ func (s *Server) Restore(sessions func(yield func(key uint64, record []byte)), p
 			s.store.SaveSession(key, nil)
 			return
 		}
-		waiting = append(waiting, s.namespace(r.Namespace).restore(key, r))
+		n := s.namespace(r.Namespace)
+		n.log.head = max(n.log.head, r.Start, r.Acked, r.Last)
+		sessions = append(sessions, saved{key, r})
 	})
+	for _, n := range s.namespaces() {
+		n.log.trim(s.age(), &s.cfg)
+		n.log.head += offsetGap
+		if !whole {
+			n.log.cut = n.log.head
+		}
+		// A client may still answer what the former process asked, under its numbers.
+		n.lastAck = n.log.head
+	}
+	waiting := make([]*Socket, 0, len(sessions))
+	for _, k := range sessions {
+		waiting = append(waiting, s.namespace(k.Namespace).restore(k.key, k.sessionRecord))
+	}
 	s.await(waiting)
+	for _, n := range s.namespaces() {
+		s.forget(n) // unless somebody is in it
+	}
 	if broken > 0 {
 		s.log.Warn("records lost: their sessions start anew", slog.Int("records", broken))
 	}
 	return len(waiting), broken
+}
+
+// restorePackets fills the logs and says whether nothing is missing in them.
+func (s *Server) restorePackets(kept Kept, broken *int) (whole bool) {
+	before := *broken
+	whole = kept.Namespaces(func(namespace string, record []byte) {
+		err := fields(record, func(field protowire.Number, n uint64, _ []byte) {
+			if field == 1 {
+				s.namespace(namespace).log.cut = n
+			}
+		})
+		if err != nil {
+			*broken++
+		}
+	})
+	whole = kept.Packets(func(namespace string, offset uint64, record []byte) {
+		n := s.namespace(namespace)
+		p, err := parsePacket(n, offset, record)
+		if err != nil {
+			*broken++
+			return
+		}
+		// Nobody could come for it while the edge was down, however long that was.
+		p.since = s.age()
+		n.log.append(p, &s.cfg)
+	}) && whole
+	return whole && *broken == before
 }
 
 // restore takes one session back.

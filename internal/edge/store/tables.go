@@ -11,6 +11,14 @@ func (s *Store) SavePacket(namespace string, offset uint64, record []byte) {
 // TrimPackets removes the packets of a namespace below an offset.
 func (s *Store) TrimPackets(namespace string, below uint64) { s.Trim(Packets, namespace, below) }
 
+// SaveNamespace keeps the record of a namespace; nil removes it and its packets.
+func (s *Store) SaveNamespace(namespace string, record []byte) {
+	s.Put(Namespaces, namespace, 0, record)
+	if record == nil {
+		s.Trim(Packets, namespace, ^uint64(0))
+	}
+}
+
 // Refuses says why what must be kept cannot be taken now; nil if it can.
 func (s *Store) Refuses() error { return s.State().err() }
 
