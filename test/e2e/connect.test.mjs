@@ -65,8 +65,8 @@ for (const client of matrix()) {
     }
   });
 
-  scenario("N10 N20 N01 gives every connection an id of its own", async (sockets, t) => {
-    if (client.version === "4.0") return t.skip("this client does not connect again right after disconnect()");
+  // Client 4.0 does not connect again right after disconnect().
+  if (client.version !== "4.0") scenario("N10 N20 N01 gives every connection an id of its own", async (sockets) => {
     const [one, two] = [await sockets.join(), await sockets.join()];
     const former = one.id;
     assert.notEqual(former, two.id);
