@@ -1,5 +1,5 @@
 // Compiles and runs the tests. Those that need the edge take the binary that SIO_EDGE_BIN names, or
-// build it from this repository; without either they are skipped.
+// build it from this repository, which must succeed; outside of it, and without a name, they are skipped.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -18,7 +18,12 @@ const repository = join(root, "../..");
 if (env.SIO_EDGE_BIN === undefined && existsSync(join(repository, "cmd/sio-edge"))) {
   made = mkdtempSync(join(tmpdir(), "sio-edge-"));
   const built = spawnSync("go", ["build", "-o", join(made, "sio-edge"), "./cmd/sio-edge"], { cwd: repository, stdio: "inherit" });
-  if (built.status === 0) env.SIO_EDGE_BIN = join(made, "sio-edge");
+  if (built.status !== 0) {
+    console.error("the edge could not be built, so most tests cannot run: see above");
+    rmSync(made, { recursive: true, force: true });
+    process.exit(1);
+  }
+  env.SIO_EDGE_BIN = join(made, "sio-edge");
 }
 const wanted = process.argv.slice(2);
 const files = readdirSync(join(root, "build/test"))
