@@ -110,7 +110,7 @@ func (s *seen) checkFaults(v *verdict) {
 	for _, text := range s.odd {
 		v.breaks("odd", "%s", text)
 	}
-	v.figure("SIGKILLs, SIGTERMs of the edge", "%d, %d", len(s.kills), len(s.terms))
+	v.figure("SIGKILLs, SIGTERMs of the edge", "%d, %d", len(s.kills), len(s.terms)-1) // the last ends the run
 	if len(s.ready) > 0 {
 		slices.Sort(s.ready)
 		v.figure("ready again p50, max", "%s, %s", quantile(s.ready, 0.5), quantile(s.ready, 1))

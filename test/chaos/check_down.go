@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // stretch is the time in which a client claims to have missed nothing: from a CONNECT reply that
@@ -142,8 +143,12 @@ func (d *downCheck) mine(st stretch, e *emitSeen) {
 	}
 }
 
+// committed is how long after an acknowledgement it is on disk for sure, on a busy machine.
+const committed = 250 * time.Millisecond
+
 // again: an emit may come twice if its result was lost with a process, for then its sender
-// repeats it; one that asks for an acknowledgement also if that was lost with a connection.
+// repeats it; one that asks for an acknowledgement also if that was lost with a connection, or
+// was not on disk yet.
 func (d *downCheck) again(st stretch, e *emitSeen, extra int) {
 	end := e.accepted
 	if end == 0 {
@@ -154,7 +159,7 @@ func (d *downCheck) again(st stretch, e *emitSeen, extra int) {
 		d.repeated += extra
 		return
 	}
-	if e.kind == "ask" && extra <= restarts+between(d.clients[st.c].lost, e.begun, end) {
+	if e.kind == "ask" && extra <= between(d.unsettled, e.begun, e.accepted+int64(committed))+between(d.clients[st.c].lost, e.begun, end) {
 		d.askedAgain += extra
 		return
 	}

@@ -16,10 +16,9 @@ import (
 // edge is the process under test.
 type edge struct {
 	// Static after construction.
-	binary, dir                string
-	clients, backends, ops     string // addresses
-	window                     time.Duration
-	namespaces, perConnections string // of the filler
+	binary, dir            string
+	clients, backends, ops string // addresses
+	window                 time.Duration
 
 	cmd *exec.Cmd
 }

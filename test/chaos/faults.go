@@ -65,13 +65,12 @@ func (w *world) faults(ctx context.Context) error {
 }
 
 func (w *world) killEdge(ctx context.Context) error {
-	w.log.add("kill", "")
 	w.edge.kill()
+	w.log.add("kill", "")
 	return w.again(ctx)
 }
 
 func (w *world) termEdge(ctx context.Context) error {
-	w.log.add("termed", "")
 	w.log.add("term", "%d", w.edge.terminate())
 	return w.again(ctx)
 }

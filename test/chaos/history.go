@@ -45,7 +45,10 @@ func now() int64 {
 //
 // Of the run:
 //
-//	kill; term code; ready ns; away; back; and other faults
+//	kill; term code   the edge has ended
+//	ready ns          it serves again, so long after its start
+//	away; back        all backends have been killed, are started
+//	goodbye           clients begin to leave
 type history struct {
 	direct bool // each line is written at once: the process may be killed
 

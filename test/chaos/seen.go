@@ -9,7 +9,7 @@ import (
 // seen is everything that the histories say.
 type seen struct {
 	*plan
-	kills, terms []int64 // SIGKILLs and SIGTERMs of the edge
+	kills, terms []int64 // when edges had ended by SIGKILL and by SIGTERM
 	ready        []time.Duration
 	away, back   int64
 	goodbye      int64
@@ -97,9 +97,8 @@ func (s *seen) fault(word string, t int64, fields []string) error {
 	switch word {
 	case "kill":
 		s.kills = append(s.kills, t)
-	case "termed":
-		s.terms = append(s.terms, t)
 	case "term":
+		s.terms = append(s.terms, t)
 		if fields[0] != "0" {
 			s.odd = append(s.odd, "the edge ended with code "+fields[0]+" after SIGTERM")
 		}

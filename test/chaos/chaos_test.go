@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if runRole() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// short is a run that takes some seconds.
+func short(t *testing.T) *plan {
+	return &plan{Dir: t.TempDir(), Clients: 150, Backends: 3, Up: 150, Down: 300, Window: 30 * time.Second,
+		GapMin: 50 * time.Millisecond, GapMax: 800 * time.Millisecond, Backoff: 200 * time.Millisecond}
+}
+
+func demand(t *testing.T, p *plan) {
+	t.Helper()
+	v, err := run(t.Context(), p, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.print(t.Output())
+	if v.ok() {
+		return
+	}
+	kept, err := os.MkdirTemp("", "chaos-failed-")
+	if err == nil {
+		err = os.CopyFS(kept, os.DirFS(p.Dir))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Errorf("promises were broken; the history is in %s", kept)
+}
+
+// P7, P6, P3, P4, P12, P16: in short. make chaos is the long form.
+func TestNothingIsLostWhateverIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	p := short(t)
+	p.Kills, p.Terms, p.Others = 8, 1, 12
+	demand(t, p)
+}
+
+// P5: in short.
+func TestBackendsMayBeAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	p := short(t)
+	p.Kills, p.Away = 2, 4*time.Second
+	demand(t, p)
+}
