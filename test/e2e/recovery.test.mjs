@@ -134,7 +134,7 @@ for (const client of matrix({ since: "4.6" })) {
     await see();
     await lose();
     await emit({ everyone: true }, "news", "missed");
-    socket._lastOffset = "unknown";
+    socket._lastOffset = "of nobody"; // no offset of ours looks so
     const seen = chronicle(socket);
     proxy.mend();
     await back(seen);
