@@ -44,6 +44,7 @@ class Stream:
         self.requests: asyncio.Queue[event_service_pb2.SubscribeRequest | None] = asyncio.Queue()
         self.responses: asyncio.Queue[Response | grpc.StatusCode | None] = asyncio.Queue()
         self.commands: asyncio.Queue[command_pb2.Command] = asyncio.Queue()
+        self.batches: list[int] = []  # how many replies came in each message of replies
         self.confirm = True  # answer commands with success
         self._delivery = 0
 
@@ -89,7 +90,10 @@ class Stream:
         return ids
 
     async def next(self, kind: str | None = None) -> Any:
-        """The next message but commands, which are collected; its kind may be asserted."""
+        """The next message but commands, which are collected; its kind may be asserted.
+
+        Replies come one by one as "reply", however they were sent.
+        """
         while True:
             request = await asyncio.wait_for(self.requests.get(), WITHIN)
             assert request is not None, "the stream is over"
@@ -192,6 +196,13 @@ class FakeEdge(
                     stream.commands.put_nowait(command)
                 if stream.confirm:
                     self.results(stream, batch)
+            if request.HasField("replies"):
+                replies = request.replies.replies
+                assert 0 < len(replies) <= 1024
+                stream.batches.append(len(replies))
+                for reply in replies:
+                    stream.requests.put_nowait(event_service_pb2.SubscribeRequest(reply=reply))
+                continue
             stream.requests.put_nowait(request)
         stream.requests.put_nowait(None)
         stream.responses.put_nowait(None)

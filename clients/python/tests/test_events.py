@@ -241,6 +241,35 @@ async def test_an_emit_comes_before_the_ack_of_its_handler(edge, sio) -> None:
     await stream.next("reply")
 
 
+async def test_replies_that_are_ready_together_share_a_message(edge, sio) -> None:
+    @sio.event
+    async def x(sid: str, n: int) -> bytes | int:
+        return bytes([n]) if n == 2 else n
+
+    @sio.event
+    async def y(sid: str) -> str:
+        await sio.emit("first", to=sid)
+        return "then"
+
+    clients = [Client(f"c{n}") for n in range(1500)]
+    stream = await begin(edge, sio, *clients)
+    ids = stream.deliver(*[c.emits("x", n, reply=True) for n, c in enumerate(clients)])
+    got = [await stream.next("reply") for _ in clients]
+    assert [r.delivery_id for r in got] == ids
+    assert [json.loads(r.payload.json)[0] for r in got if not r.payload.attachments] == [
+        n for n in range(1500) if n != 2
+    ]
+    assert list(got[2].payload.attachments) == [b"\x02"]
+    assert stream.batches == [1024, 476]
+
+    # A command between two replies parts them.
+    stream.deliver(*[c.emits("y", reply=True) for c in clients[:2]])
+    for _ in range(2):
+        await stream.next("commands")
+        await stream.next("reply")
+    assert stream.batches[2:] == [1, 1]
+
+
 async def test_long_handlers_are_extended(edge) -> None:
     sio = sio_edge.AsyncServer(edge.address, ack_deadline=0.15)
     gate = asyncio.Event()

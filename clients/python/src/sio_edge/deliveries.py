@@ -16,8 +16,9 @@ from sio_edge._gen.sioedge.v1 import event_pb2, event_service_pb2
 from sio_edge.outbox import Outbox, Request
 from sio_edge.sockets import Socket, Table
 
-# What a handler's end gives: the decision on a connect request, the reply to a client, or nothing.
-Answer = event_service_pb2.ConnectDecision | event_pb2.Payload | None
+# What a handler's end gives: the decision on a connect request, the reply to a client as the bytes
+# of a Payload, or nothing.
+Answer = event_service_pb2.ConnectDecision | bytes | None
 
 # Bounds of the answers kept for events that are delivered again.
 DONE_EVENTS = 16_384
@@ -66,19 +67,22 @@ class Done:
     def add(self, offset: int, answer: Answer) -> None:
         """Remembers an answer and forgets the oldest ones beyond the bounds."""
         self._answers[offset] = answer
-        if answer is not None:
-            self._room -= answer.ByteSize()
+        self._room -= _size(answer)
         while len(self._answers) > self._events or self._room < 0:
             _, old = self._answers.popitem(last=False)
-            if old is not None:
-                self._room += old.ByteSize()
+            self._room += _size(old)
 
     def clear(self) -> None:
         """Forgets everything."""
         for answer in self._answers.values():
-            if answer is not None:
-                self._room += answer.ByteSize()
+            self._room += _size(answer)
         self._answers.clear()
+
+
+def _size(answer: Answer) -> int:
+    if answer is None:
+        return 0
+    return len(answer) if isinstance(answer, bytes) else answer.ByteSize()
 
 
 class Deliveries:
@@ -206,10 +210,8 @@ class Deliveries:
     def _settle(self, delivery_id: int, answer: Answer) -> None:
         if answer is None:
             self._outbox.done(delivery_id)
-        elif isinstance(answer, event_pb2.Payload):
-            self._outbox.push(
-                Request(reply=event_service_pb2.Reply(delivery_id=delivery_id, payload=answer))
-            )
+        elif isinstance(answer, bytes):
+            self._outbox.reply(delivery_id, answer)
         else:
             request = Request(decision=answer)
             request.decision.delivery_id = delivery_id

@@ -252,9 +252,10 @@ class Member:
         if not event.wants_reply:
             return None
         if result is None:
-            return event_pb2.Payload()
+            return b""
         try:
-            return self.codec.encode(result if isinstance(result, tuple) else (result,))
+            args = result if isinstance(result, tuple) else (result,)
+            return self.codec.encode(args).SerializeToString()
         except (TypeError, ValueError) as error:
             raise Unretryable from error
 

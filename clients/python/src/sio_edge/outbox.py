@@ -6,17 +6,19 @@ Nothing here does I/O: the link takes messages out and writes them.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 from sio_edge._gen.sioedge.v1 import command_pb2, event_service_pb2
 from sio_edge.exceptions import DisconnectedError, EdgeError
 
 Request = event_service_pb2.SubscribeRequest
 
-# Of one CommandBatch. The number is the contract's; the size keeps messages below what gRPC
-# libraries accept by default.
-BATCH_COMMANDS = 1024
+# Of one CommandBatch or ReplyBatch. The number is the contract's; the size keeps messages below
+# what gRPC libraries accept by default.
+BATCH_ITEMS = 1024
 BATCH_BYTES = 1 << 20
 
 # A message costs far more than what it holds, and nobody waits for an ack: the edge needs it only
@@ -29,29 +31,48 @@ PENDING_COMMANDS = 16_384
 PENDING_BYTES = 32 << 20
 
 
-# The wire format of protobuf, where it saves copying every command three times: the tags of
-# SubscribeRequest.commands and CommandBatch.commands, and Command.quiet = true.
+# The wire format of protobuf, where it saves copying every command and reply three times: the
+# tags of SubscribeRequest.commands and replies, of the items of either batch, of Reply.delivery_id
+# and Reply.payload, and Command.quiet = true.
 _COMMANDS = b"\x32"
-_COMMAND = b"\x0a"
+_REPLIES = b"\x4a"
+_ITEM = b"\x0a"
+_DELIVERY = b"\x08"
+_PAYLOAD = b"\x12"
 _QUIET = b"\x38\x01"
 
 
-class _Pending:
-    """A command, as its bytes, until the edge has confirmed it."""
+class _Item:
+    """Something to send, as its bytes: a whole message."""
 
-    __slots__ = ("data", "future", "number", "op", "quiet", "sent", "size", "volatile")
+    __slots__ = ("data", "size")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+
+
+class _Reply(_Item):
+    """A Reply; neighbours share a ReplyBatch."""
+
+    __slots__ = ()
+
+
+class _Pending(_Item):
+    """A command, kept until the edge has confirmed it; neighbours share a CommandBatch."""
+
+    __slots__ = ("future", "number", "op", "quiet", "sent", "volatile")
 
     def __init__(
         self, number: int, command: command_pb2.Command,
         future: asyncio.Future[command_pb2.Receipt] | None,
     ) -> None:
+        super().__init__(command.SerializeToString())
         self.number = number
-        self.data = command.SerializeToString()
         self.op = command.WhichOneof("op") or ""
         self.future = future
         self.quiet = False
         self.sent = False
-        self.size = len(self.data)
         self.volatile = command.emit.volatile
 
 
@@ -89,7 +110,7 @@ class Outbox:
         self._open = False  # there is a stream
 
         # Of the current stream.
-        self._queue: list[_Pending | bytes] = []
+        self._queue: list[_Item] = []
         self._done: list[int] = []
         self._due = False  # the acks have waited long enough
         self._timer: asyncio.TimerHandle | None = None
@@ -133,9 +154,15 @@ class Outbox:
         self._wake()
         return key
 
+    def reply(self, delivery_id: int, payload: bytes) -> None:
+        """Answers a client's callback with a Payload, given as its bytes."""
+        parts = (_DELIVERY, _varint(delivery_id), _PAYLOAD, _varint(len(payload)), payload)
+        self._queue.append(_Reply(b"".join(parts)))
+        self._wake()
+
     def push(self, request: Request) -> None:
-        """Adds a reply, a decision or anything else that has its place between commands."""
-        self._queue.append(request.SerializeToString())
+        """Adds a decision or anything else that has its place between commands."""
+        self._queue.append(_Item(request.SerializeToString()))
         self._wake()
 
     def done(self, delivery_id: int) -> None:
@@ -168,22 +195,11 @@ class Outbox:
         """Everything there is, as SubscribeRequests to write in this order."""
         queue, self._queue = self._queue, []
         messages: list[bytes] = []
-        batch: list[_Pending] = []
-        size = 0
-        for item in queue:
-            if isinstance(item, _Pending):
-                if len(batch) == BATCH_COMMANDS or (batch and size + item.size > BATCH_BYTES):
-                    messages.append(_batch(batch))
-                    batch, size = [], 0
-                batch.append(item)
-                size += item.size
+        for kind, neighbours in itertools.groupby(queue, type):
+            if kind is _Item:
+                messages += [item.data for item in neighbours]
             else:
-                if batch:
-                    messages.append(_batch(batch))
-                    batch, size = [], 0
-                messages.append(item)
-        if batch:
-            messages.append(_batch(batch))
+                messages += map(_batch, _chunks(neighbours))
         if self._due and (self._done or self._nacks or self._extend):
             ack = event_service_pb2.Ack(
                 done=ranges(self._done), nacks=self._nacks, extend=ranges(self._extend)
@@ -259,7 +275,31 @@ class Outbox:
         self._forget_acks()
 
 
-def _batch(items: list[_Pending]) -> bytes:
+def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    chunk: list[_Item] = []
+    size = 0
+    for item in items:
+        if len(chunk) == BATCH_ITEMS or (chunk and size + item.size > BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += item.size
+    yield chunk
+
+
+def _batch(items: list[_Item]) -> bytes:
+    kind = _REPLIES
+    if isinstance(items[0], _Pending):
+        kind = _COMMANDS
+        _hush(cast("list[_Pending]", items))
+    parts: list[bytes] = []
+    for item in items:
+        parts += (_ITEM, _varint(len(item.data)), item.data)
+    batch = b"".join(parts)
+    return b"".join((kind, _varint(len(batch)), batch))
+
+
+def _hush(items: list[_Pending]) -> None:
     # The last command confirms all. The last that is not volatile does too: should the stream
     # break, it is the last that is sent again.
     last = lasting = True
@@ -272,15 +312,9 @@ def _batch(items: list[_Pending]) -> bytes:
         if not item.quiet:
             last = False
             lasting = lasting and item.volatile
-    parts: list[bytes] = []
-    for item in items:
-        parts += (_COMMAND, _length(item.data), item.data)
-    batch = b"".join(parts)
-    return b"".join((_COMMANDS, _length(batch), batch))
 
 
-def _length(data: bytes) -> bytes:
-    n = len(data)
+def _varint(n: int) -> bytes:
     out = bytearray()
     while n > 127:
         out.append(n & 127 | 128)

@@ -45,7 +45,7 @@ RESUME_OUTCOME_CONTINUED: ResumeOutcome
 RESUME_OUTCOME_SNAPSHOT: ResumeOutcome
 
 class SubscribeRequest(_message.Message):
-    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "leave")
+    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "replies", "leave")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,7 @@ class SubscribeRequest(_message.Message):
     DECISION_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     flow: FlowControl
@@ -61,8 +62,9 @@ class SubscribeRequest(_message.Message):
     decision: ConnectDecision
     commands: CommandBatch
     heartbeat: Heartbeat
+    replies: ReplyBatch
     leave: Leave
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version", "sdk", "group", "member_id", "instance_id", "spec", "flow", "resume")
@@ -163,6 +165,12 @@ class Reply(_message.Message):
     delivery_id: int
     payload: _event_pb2.Payload
     def __init__(self, delivery_id: _Optional[int] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class ReplyBatch(_message.Message):
+    __slots__ = ("replies",)
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
+    replies: _containers.RepeatedCompositeFieldContainer[Reply]
+    def __init__(self, replies: _Optional[_Iterable[_Union[Reply, _Mapping]]] = ...) -> None: ...
 
 class ConnectDecision(_message.Message):
     __slots__ = ("delivery_id", "accept", "reject")
