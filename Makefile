@@ -79,8 +79,12 @@ fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## Run the Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./internal/edge/...
+bench: ## Compare the edge with its peers on this machine (BENCH="--short" for a quick look)
+	go run ./bench $(BENCH)
+
+.PHONY: bench-check
+bench-check: ## Fail if a step of the path has become slower (BENCH="--update" keeps new figures)
+	go run ./bench/check $(BENCH)
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	$(npm_ci)

@@ -28,6 +28,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the edge (what happens without a command)."`
 	Check   checkCmd   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Bench   benchCmd   `cmd:"" help:"Put load on a Socket.IO server, check every answer and measure."`
 
 	CheckStore checkStoreCmd `cmd:"" hidden:"" help:"Read all of a store file."`
 }
