@@ -244,6 +244,23 @@ func (s settings) socketio() socketio.Config {
 	}
 }
 
+// insecure names the options in force that an operator should know of when the edge is attacked.
+func (s settings) insecure() []string {
+	var all []string
+	for option, on := range map[string]bool{
+		"cors-origin":     slices.Contains(s.CorsOrigin, "*"),
+		"ops-listen":      s.OpsListen != "" && address(s.OpsListen, true) != nil,
+		"pprof":           bool(s.Pprof),
+		"trusted-proxies": slices.ContainsFunc(s.TrustedProxies, func(p string) bool { n, _ := network(p); return n.Bits() == 0 }),
+	} {
+		if on {
+			all = append(all, option)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // storePath is the file of the store.
 func (s settings) storePath() string {
 	return filepath.Join(string(s.DataDir), "sio-edge.db")

@@ -97,11 +97,12 @@ func TestCommands(t *testing.T) {
 type process struct {
 	*exec.Cmd
 	clients, ops string // base URLs
+	control      string // host:port
 	stdout       *bufio.Reader
 	stderr       bytes.Buffer
 }
 
-var bannerForm = regexp.MustCompile(`^sio-edge \S+   clients (http://127\.0\.0\.1:\d+)/socket\.io/   (?:backends 127\.0\.0\.1:\d+   )?ops (http://127\.0\.0\.1:\d+)\n` +
+var bannerForm = regexp.MustCompile(`^sio-edge \S+   clients (http://127\.0\.0\.1:\d+)/socket\.io/   backends (127\.0\.0\.1:\d+)   ops (http://127\.0\.0\.1:\d+)\n` +
 	` +store \S+sio-edge\.db.*   recovery 5m0s\n$`)
 
 func startEdge(t *testing.T, args ...string) *process {
@@ -135,7 +136,7 @@ func startEdge(t *testing.T, args ...string) *process {
 	if m == nil {
 		t.Fatalf("banner:\n%s", banner)
 	}
-	p.clients, p.ops = m[1], m[2]
+	p.clients, p.control, p.ops = m[1], m[2], m[3]
 	return p
 }
 

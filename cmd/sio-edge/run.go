@@ -15,6 +15,7 @@ import (
 
 	"github.com/sio-edge/sio-edge/internal/control"
 	"github.com/sio-edge/sio-edge/internal/control/group"
+	"github.com/sio-edge/sio-edge/internal/control/metrics"
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
@@ -39,13 +40,14 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 	}
 	groups := newGroups(s, id, kept, log)
 	defer groups.Close()
-	sockets := newSockets(s, groups, kept, log)
+	measured := metrics.New()
+	sockets := newSockets(s, groups, kept, measured, log)
 	defer sockets.Close()
 	groups.Start(sockets)
-	engine := engineio.NewServer(s.engineio(), sockets, log)
+	engine := newEngine(s, sockets, measured, log)
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
 		Connections: engine.Connections}, groups, sockets, log)
-	front := edge.NewServer(s.edge(), engine, log)
+	front := newFront(s, engine, measured, log)
 	ctl.MountJSON(front.Ops)
 	if s.Pprof {
 		front.Ops.HandleFunc("/debug/pprof/", pprof.Index)
@@ -57,6 +59,8 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 	if kept != nil {
 		restored = restore(sockets, groups, kept, log)
 	}
+	measured.Watch(metrics.Sources{Version: version, Identity: id, MaxConnections: int(s.MaxConnections), Insecure: s.insecure(),
+		Engine: engine, Sockets: sockets, Groups: groups, Store: kept})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
 		return fmt.Errorf("listen for backends: %w", err)
@@ -106,8 +110,9 @@ func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logge
 	return group.New(cfg, log)
 }
 
-func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.Logger) *socketio.Server {
+func newSockets(s settings, groups *group.Groups, kept *store.Store, measured *metrics.Metrics, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
+	cfg.Counts, cfg.Refused = measured.Counts, measured.RefusedClient
 	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
 	cfg.FirstOffset = firstOffset(time.Now())
 	cfg.Clock = socketio.Clock{Boot: store.BootID(), Since: store.SinceBoot}
@@ -122,6 +127,20 @@ func newSockets(s settings, groups *group.Groups, kept *store.Store, log *slog.L
 func firstOffset(now time.Time) uint64 {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return uint64(max(now.Sub(begin), 0)/time.Second) << 12
+}
+
+func newEngine(s settings, sockets *socketio.Server, measured *metrics.Metrics, log *slog.Logger) *engineio.Server {
+	cfg := s.engineio()
+	cfg.Refused = measured.Refused
+	return engineio.NewServer(cfg, sockets, log)
+}
+
+func newFront(s settings, engine *engineio.Server, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
+	cfg := s.edge()
+	cfg.Refused = measured.Refused
+	front := edge.NewServer(cfg, engine, log)
+	front.Ops.Handle("GET /metrics", measured.Handler())
+	return front
 }
 
 // restore takes back what the store has kept: sessions first, for events speak of them.

@@ -1,0 +1,98 @@
+package metrics
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// family is one metric with all its labels.
+type family struct {
+	name   string
+	typ    string // as Prometheus calls it
+	help   string
+	labels []string
+	desc   *prometheus.Desc
+}
+
+func define(typ, name, help string, labels ...string) *family {
+	name = "sioedge_" + name
+	return &family{name, typ, help, labels, prometheus.NewDesc(name, help, labels, nil)}
+}
+
+func counter(name, help string, labels ...string) *family {
+	return define("counter", name, help, labels...)
+}
+func gauge(name, help string, labels ...string) *family {
+	return define("gauge", name, help, labels...)
+}
+
+// Everything that is collected, beside what the Go runtime and the process say of themselves.
+var (
+	info     = gauge("info", "Always 1: which edge this is.", "version", "edge_id")
+	epoch    = gauge("epoch", "Grows by one each time the edge starts on its store.")
+	insecure = gauge("insecure_option", "1 for each option in force that lowers the security of the edge.", "option")
+
+	connections      = gauge("connections", "Client connections now, by what carries them.", "transport")
+	connectionsLimit = gauge("connections_limit", "Connections above this number are refused (max-connections).")
+	connectionsHeld  = gauge("connections_paused", "Client connections that are not read because a group is behind.")
+	handshakes       = counter("handshakes_total", "Connections that were opened, by the transport they came on.", "transport")
+	upgrades         = counter("upgrades_total", "Connections that went from polling to websocket.")
+	closed           = counter("connections_closed_total", "Connections that ended, by what ended them.", "reason")
+	refused          = counter("refused_total", "Requests, connections and packets that were turned away.", "layer", "reason")
+
+	sessions     = gauge("sessions", "Sessions now: open, or suspended because their client is away.", "namespace", "state")
+	rooms        = gauge("rooms", "Rooms with at least one session.", "namespace")
+	events       = counter("events_total", "What happened to sessions, client events included, by kind.", "namespace", "kind")
+	emits        = counter("emits_total", "Emits that backends sent and that were applied.", "namespace")
+	recipients   = counter("emit_recipients_total", "Sessions that emits selected: written (now, or when the client is back) or dropped.", "namespace", "outcome")
+	replies      = counter("replies_total", "Answers of backends to callbacks of clients.", "namespace")
+	clientAcks   = counter("client_acks_total", "What became of the acknowledgements that emits asked for.", "namespace", "outcome")
+	awaitedAcks  = gauge("emits_awaiting_acks", "Emits whose acknowledgements are not all there.", "namespace")
+	replayed     = counter("replayed_packets_total", "Packets sent again to clients that were back.", "namespace")
+	gaps         = counter("recovery_gaps_total", "Clients that were back too late for what they had missed: they saw recovered=false.", "namespace")
+	logPackets   = gauge("packet_log_packets", "Packets kept for clients that are away.", "namespace")
+	logBytes     = gauge("packet_log_bytes", "Their size.", "namespace")
+	groupMembers = gauge("group_members", "Members of a group: attached, or expected back.", "group", "state")
+	backlog      = gauge("group_backlog_events", "Events that the group has not settled.", "group")
+	backlogLimit = gauge("group_backlog_limit_events", "The backlog at which the group's overflow action begins.", "group")
+	backlogBytes = gauge("group_backlog_bytes", "Size of the events that the group has not settled.", "group")
+	backlogAge   = gauge("group_backlog_oldest_seconds", "Age of the oldest event that the group has not settled.", "group")
+	inFlight     = gauge("group_in_flight", "Deliveries that members have and have not settled.", "group")
+	paused       = gauge("group_paused_clients", "Clients that are not read because the backlog of the group is full.", "group")
+	deliveries   = counter("group_deliveries_total", "Deliveries to members, repeated ones included.", "group")
+	redeliveries = counter("group_redeliveries_total", "Deliveries of events that had been delivered before.", "group")
+	settled      = counter("group_settled_total", "Deliveries by their end: done, nacked (handed back), late (not settled in time).", "group", "outcome")
+	dropped      = counter("group_dropped_events_total", "Client events that a full backlog had no room for.", "group")
+	deadLetters  = counter("group_dead_letters_total", "Events that were set aside because the group could not handle them.", "group")
+	latency      = define("histogram", "group_event_seconds", "From the edge's reading a client event to the group's settling it.", "group")
+
+	commits      = counter("store_commits_total", "Commits of the store.")
+	records      = counter("store_records_total", "Records that were committed.")
+	failures     = counter("store_failures_total", "Commits that failed; they are tried again.")
+	commitTime   = gauge("store_last_commit_seconds", "How long the last commit took.")
+	storeBytes   = gauge("store_file_bytes", "Size of the store's file.")
+	storeHealthy = gauge("store_state", "1 for the state the store is in: healthy, full or broken.", "state")
+)
+
+var families = []*family{
+	info, epoch, insecure,
+	connections, connectionsLimit, connectionsHeld, handshakes, upgrades, closed, refused,
+	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
+	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, latency,
+	commits, records, failures, commitTime, storeBytes, storeHealthy,
+}
+
+// Document writes the table of all metrics for docs/metrics.md.
+func Document(w io.Writer) {
+	fmt.Fprintln(w, "| Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |")
+	for _, f := range families {
+		labels := "–"
+		if len(f.labels) > 0 {
+			labels = "`" + strings.Join(f.labels, "`, `") + "`"
+		}
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s |\n", f.name, f.typ, labels, f.help)
+	}
+}
