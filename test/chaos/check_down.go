@@ -25,6 +25,9 @@ func (c *clientSeen) stretches(id int) []stretch {
 		}
 		if n := len(all); n > 0 {
 			all[n-1].end, all[n-1].until = conn.lostBefore, conn.tried
+			if conn.leftBefore > 0 {
+				all[n-1].end = conn.leftBefore
+			}
 		}
 		end := c.bye
 		if end == 0 && len(c.lost) > 0 {
@@ -64,6 +67,9 @@ func (s *seen) checkEmits(v *verdict) {
 			d.stretch(st)
 		}
 		d.fenced(c)
+	}
+	for _, ghost := range s.ghosts {
+		v.breaks("fenced", "an event of a connection that had lost its session was handled: %s", ghost)
 	}
 	v.figure("emits, accepted", "%d, %d", len(s.emits), accepted)
 	v.figure("received, due", "%d, %d", d.received, d.due)

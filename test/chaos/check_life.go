@@ -16,8 +16,8 @@ func (s *seen) checkResumes(v *verdict) {
 		for _, conn := range client.conns {
 			away := time.Duration(conn.at - conn.lostBefore)
 			switch {
-			case before.pid == "":
-				fresh++
+			case before.pid == "", conn.leftBefore > 0 && conn.pid != before.pid:
+				fresh++ // the goodbye itself may have been lost with the edge: then it resumes
 			case conn.pid == before.pid && conn.sid != before.sid:
 				v.breaks("resume", "client %d resumed %s and is %s now", c, before.sid, conn.sid)
 			case conn.pid == before.pid:

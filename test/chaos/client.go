@@ -256,7 +256,20 @@ func (c *client) vanish() {
 	old.Close()
 }
 
-// bye ends the session.
+// leave ends the session and begins another, as an application that calls disconnect and connect:
+// the stock client shows the pid of the session that it has ended.
+func (c *client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaving || !c.joined {
+		return
+	}
+	c.pool.log.add("leave", "%d", c.id)
+	c.writeLocked("41")
+	c.ws.Close()
+}
+
+// bye ends the session for good.
 func (c *client) bye() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -26,6 +26,7 @@ func (w *world) faults(ctx context.Context) error {
 		{"kill a backend", w.killBackend},
 		{"reset the streams", func(context.Context) error { w.proxy.reset(); return nil }},
 		{"cut clients", func(context.Context) error { w.pool.some(w.rng, 0.2, (*client).cut); return nil }},
+		{"clients leave", func(context.Context) error { w.pool.some(w.rng, 0.05, (*client).leave); return nil }},
 		{"clients vanish", func(context.Context) error {
 			w.pool.some(w.rng, 0.05, func(c *client) { w.busy.Go(c.vanish) })
 			return nil
@@ -87,16 +88,21 @@ func (w *world) killBackend(context.Context) error {
 	return w.spawn(i)
 }
 
-// away takes all backends away for a time.
+// away takes all backends away for a time, in the middle of which the edge is killed.
 func (w *world) away(ctx context.Context) error {
 	w.log.add("away", "")
 	for _, m := range w.members {
 		m.kill()
 	}
-	select {
-	case <-time.After(w.Away):
-	case <-ctx.Done():
-		return ctx.Err()
+	for _, then := range []func(context.Context) error{w.killEdge, func(context.Context) error { return nil }} {
+		select {
+		case <-time.After(w.Away / 2):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := then(ctx); err != nil {
+			return err
+		}
 	}
 	w.log.add("back", "")
 	for i := range w.members {

@@ -31,6 +31,7 @@ func now() int64 {
 //	ack c k            the callback of event k was called with k
 //	got c i j n        received an emit
 //	stale c i j n      received it on a connection that has lost the session
+//	leave c            said goodbye and comes again
 //	bye c              said goodbye
 //	odd c text         something that must not happen
 //

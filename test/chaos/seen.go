@@ -14,6 +14,7 @@ type seen struct {
 	away, back   int64
 	goodbye      int64
 	odd          []string
+	ghosts       []string
 
 	clients []clientSeen
 	emits   map[emitID]*emitSeen
@@ -30,6 +31,7 @@ type clientSeen struct {
 	got    []gotSeen
 	stale  []gotSeen
 	bye    int64
+	left   int64
 	trying int64  // the last CONNECT
 	asked  string // its pid
 }
@@ -40,6 +42,7 @@ type connSeen struct {
 	asked      string // pid
 	sid, pid   string
 	lostBefore int64 // when the connection before was lost; 0: there was none
+	leftBefore int64 // when the client ended the session before, if it did
 }
 
 type upSeen struct {
@@ -133,6 +136,7 @@ func (s *seen) client(word string, t int64, fields []string) error {
 		c.trying, c.asked = t, fields[1]
 	case "on":
 		conn := connSeen{tried: c.trying, at: t, asked: c.asked, sid: fields[1], pid: fields[2]}
+		conn.leftBefore, c.left = c.left, 0
 		if len(c.lost) > 0 {
 			conn.lostBefore = c.lost[len(c.lost)-1]
 		}
@@ -149,6 +153,8 @@ func (s *seen) client(word string, t int64, fields []string) error {
 		c.got = append(c.got, gotSeen{t, emitID{n[1], n[2], n[3]}})
 	case "stale":
 		c.stale = append(c.stale, gotSeen{t, emitID{n[1], n[2], n[3]}})
+	case "leave":
+		c.left = t
 	case "bye":
 		c.bye = t
 	default:
@@ -198,7 +204,7 @@ func (b *backendSeen) line(word string, t int64, fields []string) error {
 		key := eventKey{n[1], n[2]}
 		b.handled[key] = append(b.handled[key], handledSeen{t, b.instance, fields[0]})
 	case "ghost":
-		b.odd = append(b.odd, "an event of a connection that had lost its session was delivered: "+join(fields))
+		b.ghosts = append(b.ghosts, join(fields))
 	case "emit":
 		e := &emitSeen{emitID: emitID{b.instance, n[0], n[1]}, begun: t, kind: fields[2], target: fields[3]}
 		if e.kind == "own" {
