@@ -90,7 +90,8 @@ func (AckOutcome) EnumDescriptor() ([]byte, []int) {
 type Command struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key, chosen by the sender; at most 128 bytes. A repeat within two minutes is not
-	// applied again and returns the first result. Empty: no such protection.
+	// applied again and returns the first result. The edge remembers keys as long as it runs: a
+	// repeat after its restart may be applied a second time. Empty: no such protection.
 	CommandId string `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
 	// What to do.
 	//
