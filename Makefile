@@ -47,7 +47,7 @@ test-node: clients/node/node_modules/.package-lock.json ## Run the tests of the 
 	cd clients/node && npm test
 
 .PHONY: test-python
-test-python: $(python_ready) ## Run the tests of the Python SDK
+test-python: $(python_ready) clients/python/tests/e2e/node_modules/.package-lock.json ## Run the tests of the Python SDK
 	cd clients/python && PYTHONPATH=src ../../$(python) -m pytest -q
 
 .PHONY: generate
