@@ -125,14 +125,14 @@ func (g *group) enqueue(ev *socketio.Event, sid string, offset uint64, wanted bo
 	if ln = g.lines[sid]; ln == nil { // admitLocked may have dropped its last entry
 		ln = g.newLineLocked(sid, ev.Socket)
 	}
-	g.keepLocked(g.appendLocked(ln, ev, offset, prev, size))
+	g.keepLocked(g.appendLocked(ln, ev, offset, prev, size, ev.Held || g.holdsLocked(ev)))
 	return ev.Kind != socketio.ClientEvent || g.roomLocked(ln, full)
 }
 
-func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, size int) *entry {
+func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, size int, held bool) *entry {
 	e := g.spares.entry()
 	e.ev, e.line, e.offset, e.prevSeq = ev, ln, offset, prev
-	e.size, e.kind, e.at, e.held = size, ev.Kind, ev.At, ev.Held
+	e.size, e.kind, e.at, e.held = size, ev.Kind, ev.At, held
 	ln.entries.push(e)
 	g.log.push(e)
 	g.events++

@@ -39,6 +39,11 @@ const (
 // start are higher, whatever became of the newest of the one before.
 const epochBits = 40
 
+// holdsLocked says whether an event has to be on disk before it is delivered.
+func (g *group) holdsLocked(ev *socketio.Event) bool {
+	return g.all.cfg.Log != nil && g.spec.Mode == Durable && ev.Kind != socketio.ConnectRequested
+}
+
 // keepLocked saves a new entry as far as its group and its kind ask for it.
 func (g *group) keepLocked(e *entry) {
 	log := g.all.cfg.Log
@@ -46,11 +51,10 @@ func (g *group) keepLocked(e *entry) {
 		return
 	}
 	switch {
+	case e.ev.Held:
+		g.saveLocked(e)
 	case e.held:
 		g.saveLocked(e)
-	case g.spec.Mode == Durable:
-		g.saveLocked(e)
-		e.held = true
 		ev := e.ev
 		log.Committed(func(error) { g.release(ev) }) // what cannot be written is delivered all the same
 	case !g.attachedLocked():
@@ -166,7 +170,7 @@ func (g *group) restore(offset uint64, record []byte, parse func([]byte) (*socke
 	if ln == nil {
 		ln = g.newLineLocked(sid, ev.Socket)
 	}
-	e := g.appendLocked(ln, ev, offset, binary.BigEndian.Uint64(record), ev.Size())
+	e := g.appendLocked(ln, ev, offset, binary.BigEndian.Uint64(record), ev.Size(), false)
 	e.saved = true
 	e.attempts = 1 // the former process may have delivered it
 	return nil

@@ -1,0 +1,192 @@
+package group
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+)
+
+// journal is a Log in memory. What it was told is on disk a millisecond later.
+type journal struct {
+	mu     sync.Mutex // guards the following
+	groups map[string][]byte
+	events map[uint64][]byte
+	dead   bool
+}
+
+func newJournal() *journal {
+	return &journal{groups: make(map[string][]byte), events: make(map[uint64][]byte)}
+}
+
+func (j *journal) SaveEvent(_ string, offset uint64, record []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.dead:
+	case record == nil:
+		delete(j.events, offset)
+	default:
+		j.events[offset] = record
+	}
+}
+
+// die loses what comes from now on, as a killed process does.
+func (j *journal) die(dead bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.dead = dead
+}
+
+func (j *journal) SaveGroup(name string, record []byte) { j.groups[name] = record }
+
+func (j *journal) SaveLetter(string, uint64, []byte) {}
+
+func (j *journal) Committed(f func(error)) { time.AfterFunc(time.Millisecond, func() { f(nil) }) }
+
+// names is what the journal holds, in order: "+", "x", "-".
+func (j *journal) names(t *testing.T) string {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var names []string
+	for _, offset := range slices.Sorted(maps.Keys(j.events)) {
+		ev, err := parse(j.events[offset][8:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, cmp.Or(ev.Name, map[socketio.Kind]string{socketio.Opened: "+", socketio.Closed: "-"}[ev.Kind]))
+	}
+	return strings.Join(names, " ")
+}
+
+func (j *journal) holds(t *testing.T, when, want string) {
+	t.Helper()
+	synctest.Wait()
+	if got := j.names(t); got != want {
+		t.Errorf("%s the log holds %q, want %q", when, got, want)
+	}
+}
+
+var parse = socketio.NewServer(socketio.Config{}, nil, nil, nil).ParseEvent
+
+// succeed is the next process on the journal.
+func succeed(t *testing.T, cfg Config, j *journal) *edge {
+	cfg.Log, cfg.Epoch = j, 2
+	e := newEdge(t, cfg)
+	e.gs.Restore(func(yield func(string, []byte)) {
+		for name, record := range j.groups {
+			yield(name, record)
+		}
+	}, func(yield func(string, uint64, []byte)) {
+		for _, offset := range slices.Sorted(maps.Keys(j.events)) {
+			yield("g", offset, j.events[offset])
+		}
+	}, parse)
+	return e
+}
+
+func TestP5EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#1")
+		e.emit("/#1", "x")
+		time.Sleep(100 * time.Millisecond)
+		e.emit("/#1", "y")
+		j.holds(t, "at once", "")
+		time.Sleep(101 * time.Millisecond)
+		j.holds(t, "after 200 ms", "+ x")
+		time.Sleep(100 * time.Millisecond)
+		j.holds(t, "200 ms after the last", "+ x y")
+		a.settle()
+		j.holds(t, "when all is settled", "")
+		a.Detach()
+		e.emit("/#1", "z")
+		j.holds(t, "without a member, at once", "z")
+	})
+}
+
+func TestP7WhatTheLogHoldsIsDeliveredByTheNextProcess(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#1")
+		e.emit("/#1", "x")
+		time.Sleep(time.Second)
+		a.expect("1:/#1 +, 2:/#1 x")
+		a.Done(1, 1)
+		e.emit("/#1", "y")
+		time.Sleep(time.Second)
+		j.die(true)
+		e.gs.Close()
+		j.die(false)
+
+		e = succeed(t, Config{}, j)
+		defer e.gs.Close()
+		a = e.attach(hello("a"), Fresh)
+		ds := a.expect("1:/#1 x×2, 2:/#1 y×2")
+		if ds[0].Offset != 2 || ds[0].Event.Seq != 2 || ds[0].PrevSeq != 1 {
+			t.Errorf("offset %d seq %d prev %d: not the same event", ds[0].Offset, ds[0].Event.Seq, ds[0].PrevSeq)
+		}
+		e.open("/#2")
+		if next := a.next(); len(next) != 1 || next[0].Offset <= ds[1].Offset {
+			t.Errorf("an offset was given again: %v", next)
+		}
+		a.Done(1, 3)
+		j.holds(t, "in the end", "")
+	})
+}
+
+func TestADurableGroupGetsNothingBeforeItIsOnDisk(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j, Spec: Spec{Mode: Durable}}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#1")
+		j.holds(t, "at once", "+")
+		e.emit("/#1", "x")
+		var b Batch
+		began := time.Now()
+		if err := a.Next(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if time.Since(began) < time.Millisecond {
+			t.Error("delivered before the commit")
+		}
+	})
+}
+
+func TestHeldEventsWaitAndHoldThoseBehindThem(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		s := newSession("/#1", "/")
+		e.sessions["/#1"] = s
+		opened := &socketio.Event{Kind: socketio.Opened, Life: &socketio.Life{}, Held: true}
+		s.mu.Lock()
+		e.deliver(s, opened)
+		s.mu.Unlock()
+		j.holds(t, "at once", "+")
+		e.emit("/#1", "x")
+		a.expect("")
+		e.gs.Release(opened)
+		a.expect("1:/#1 +, 2:/#1 x")
+	})
+}
+
+func TestP6WhatWaitsIsKeptWhenTheEdgeStops(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
+		e.attach(hello("a"), Fresh)
+		e.open("/#1")
+		e.emit("/#1", "x")
+		e.gs.Close()
+		j.holds(t, "at the end", "+ x")
+	})
+}
