@@ -34,10 +34,12 @@ type world struct {
 	sockets *socketio.Server
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOn(t, nil) }
+
+func newWorldOn(t *testing.T, disk socketio.Store) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	groups := group.New(group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}, log)
-	sockets := socketio.NewServer(socketio.Config{RecoveryWindow: time.Minute}, groups, nil, log)
+	sockets := socketio.NewServer(socketio.Config{RecoveryWindow: time.Minute}, groups, disk, log)
 	groups.Start(sockets)
 	engine := engineio.NewServer(engineio.Config{}, sockets, log)
 	ctl := control.NewServer(control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
