@@ -79,11 +79,11 @@ fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## Compare the edge with its peers on this machine (BENCH="--short" for a quick look)
+bench: ## Compare the edge with its peers on this machine (BENCH=--short for a quick look)
 	go run ./bench $(BENCH)
 
 .PHONY: bench-check
-bench-check: ## Fail if a step of the path has become slower (BENCH="--update" keeps new figures)
+bench-check: ## Fail if a step of the path has become slower (BENCH=--update keeps new figures)
 	go run ./bench/check $(BENCH)
 
 %/node_modules/.package-lock.json: %/package-lock.json
