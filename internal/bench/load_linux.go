@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle is how long answers may take after the last question before they count as lost.
-const settle = 5 * time.Second
-
 // doing is what the clients of a load do. All calls come from one goroutine.
 type doing interface {
 	start(context.Context, *load) error // all are connected
@@ -197,7 +194,10 @@ func measure(ctx context.Context, t Target, s Scenario, d doing, o Options) (Res
 		r.Last = broadcast.P50
 	}
 	l.measuring, l.ending = false, true
-	if err := l.run(ctx, settle, func() bool { return d.outstanding(l) == 0 }); err != nil {
+	if o.Settle == 0 {
+		o.Settle = 5 * time.Second
+	}
+	if err := l.run(ctx, o.Settle, func() bool { return d.outstanding(l) == 0 }); err != nil {
 		return Result{}, err
 	}
 	r.Lost, r.Wrong, r.Reordered, r.Dropped = d.outstanding(l), l.wrong, l.reordered, l.dropped

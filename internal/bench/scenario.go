@@ -17,8 +17,9 @@ type Target struct {
 
 // Options is how long the runs are.
 type Options struct {
-	For  time.Duration // one run, after a fifth of it to warm up
-	Hold time.Duration // a run of idle, which should see a heartbeat of every client
+	For    time.Duration // one run, after a fifth of it to warm up
+	Hold   time.Duration // a run of idle, which should see a heartbeat of every client
+	Settle time.Duration // what has not come back so long after the last question is lost; default 5 s
 }
 
 // Scenario is something for clients to do: a kind and its numbers. The text form is kind-AxB@R,
