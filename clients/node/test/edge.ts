@@ -67,6 +67,14 @@ export class World {
     return c;
   }
 
+  /** Connects clients, and waits until the servers have their sockets: the two happen side by side. */
+  async connected(n: number, nsp = "/"): Promise<ClientSocket[]> {
+    const clients = Array.from({ length: n }, () => this.client(nsp));
+    await Promise.all(clients.map((c) => next(c, "connect")));
+    await until(() => clients.every((c) => this.servers.some((s) => s.of(nsp).sockets.has(c.id!))));
+    return clients;
+  }
+
   async end(): Promise<void> {
     for (const c of this.clients) {
       c.io.reconnection(false); // a test may have made other sockets on the same connection

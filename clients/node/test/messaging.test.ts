@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
-import type { Socket as ClientSocket } from "socket.io-client";
 import { countdown, edgeTest, next, pause, type World } from "./edge";
 
 const never = (world: World) => () => world.errors.push(new Error("should not have been received"));
 
-async function connected(world: World, n: number, nsp = "/"): Promise<ClientSocket[]> {
-  const clients = Array.from({ length: n }, () => world.client(nsp));
-  await Promise.all(clients.map((c) => next(c, "connect")));
-  return clients;
-}
+const connected = (world: World, n: number, nsp = "/") => world.connected(n, nsp);
 
 function rooms(world: World) {
   const io = world.server();
