@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 // "say" goes to the lobby, "stall" waits until release is called.
 func (p *process) backend(t *testing.T) (release func()) {
 	t.Helper()
-	edge := sioedge.New(p.control, sioedge.Group("chat"), sioedge.Member("1"))
+	edge := sioedge.New(p.control, sioedge.Group("chat"), sioedge.Member("1"), sioedge.Logger(slog.New(slog.DiscardHandler)))
 	stalled := make(chan struct{})
 	edge.OnConnect(func(ctx context.Context, s *sioedge.Socket) error {
 		if s.Auth().String("token") == "bad" {
