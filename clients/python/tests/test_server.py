@@ -39,6 +39,7 @@ def answer(stream, command: command_pb2.Command, *acks: command_pb2.ClientAck) -
         ({"to": ["a", "lobby", 7]}, {"sids": ["a"], "rooms": ["lobby", "7"]}),
         ({"to": SID}, {"sids": [SID], "rooms": [SID]}),
         ({"skip_sid": "a"}, {"everyone": True, "except_sids": ["a"]}),
+        ({"skip_room": ["x", 1]}, {"everyone": True, "except_rooms": ["x", "1"]}),
         ({"to": "r", "skip_sid": ["a", None]}, {"rooms": ["r"], "except_sids": ["a"]}),
         ({"user": "u"}, {"user_ids": ["u"]}),
         ({"user": ["u", "v"], "to": "r"}, {"user_ids": ["u", "v"], "rooms": ["r"]}),

@@ -39,7 +39,7 @@ def names(value: Any) -> list[str]:
 
 def target(
     namespace: str, to: Any, known: Callable[[str], bool],
-    skip_sid: Any = None, user: Any = None,
+    skip_sid: Any = None, user: Any = None, skip_room: Any = None,
 ) -> Target | None:
     """The target that `to`, a sid, a room or several of both, stands for.
 
@@ -63,6 +63,8 @@ def target(
         return None
     if skip_sid is not None:
         out.except_sids.extend(n for n in names(_without_none(skip_sid)))
+    if skip_room is not None:
+        out.except_rooms.extend(names(skip_room))
     return out
 
 

@@ -60,10 +60,12 @@ class AsyncEmitter:
         skip_sid: str | list[str] | None = None, namespace: str | None = None, *,
         user: str | list[str] | None = None, volatile: bool = False,
         compress: bool | None = None, ttl: float | None = None,
+        skip_room: str | list[str] | None = None,
     ) -> command_pb2.Receipt:
         """Sends an event to clients. See AsyncServer.emit()."""
         target = commands.target(
-            namespace or "/", to if to is not None else room, lambda name: False, skip_sid, user
+            namespace or "/", to if to is not None else room, lambda name: False, skip_sid, user,
+            skip_room,
         )
         if target is None:
             return command_pb2.Receipt()

@@ -346,7 +346,9 @@ class Member:
         if sock is None or sock.decision is None or sock.namespace != target.namespace:
             return False
         decision = sock.decision
-        if sock.sid in target.except_sids:
+        if sock.sid in target.except_sids or not decision.rooms.keys().isdisjoint(
+            target.except_rooms
+        ):
             return False
         if (
             target.everyone

@@ -60,6 +60,7 @@ class AsyncServer(Clients):
         ttl: float | None = None,
         ack_timeout: float = 60.0,
         confirm: bool = False,
+        skip_room: str | list[str] | None = None,
     ) -> command_pb2.Receipt | None:
         """Sends an event to clients.
 
@@ -85,6 +86,7 @@ class AsyncServer(Clients):
             ttl: Seconds after which it is not written to a client any more.
             ack_timeout: Seconds to wait for acknowledgements; at most 600.
             confirm: Wait until the edge has kept the event, and return its Receipt.
+            skip_room: A room, or several, whose clients do not get it.
 
         Raises:
             ValueError: The name is reserved, or a value cannot be sent.
@@ -93,7 +95,7 @@ class AsyncServer(Clients):
             DisconnectedError: The server has been shut down.
         """
         emit = self._emit(event, data, to if to is not None else room, skip_sid, namespace, user,
-                          volatile, compress, ttl)
+                          volatile, compress, ttl, skip_room)
         if emit is None:
             return command_pb2.Receipt() if confirm else None
         member = self._member
@@ -118,12 +120,13 @@ class AsyncServer(Clients):
     def _emit(
         self, event: str, data: Any, to: Any, skip_sid: Any, namespace: str | None,
         user: Any = None, volatile: bool = False, compress: bool | None = None,
-        ttl: float | None = None,
+        ttl: float | None = None, skip_room: Any = None,
     ) -> command_pb2.Emit | None:
         namespace = namespace or "/"
         table = self._member.table
         target = commands.target(
-            namespace, to, lambda name: table.find(name, namespace) is not None, skip_sid, user
+            namespace, to, lambda name: table.find(name, namespace) is not None, skip_sid, user,
+            skip_room,
         )
         if target is None:
             return None

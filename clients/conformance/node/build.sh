@@ -1,0 +1,5 @@
+#!/bin/sh
+set -eu
+cd "$(dirname "$0")/../../node"
+[ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error # builds dist, too
+[ -d dist ] || npm run build
