@@ -33,8 +33,6 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Bench   benchCmd   `cmd:"" help:"Put load on a Socket.IO server, check every answer and measure."`
-
-	CheckStore checkStoreCmd `cmd:"" hidden:"" help:"Read all of a store file."`
 }
 
 func main() {

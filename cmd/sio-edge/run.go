@@ -95,7 +95,7 @@ func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, erro
 		rand.Read(id) // never fails
 		return nil, store.Identity{EdgeID: "edge-" + hex.EncodeToString(id[:4]), LogID: hex.EncodeToString(id), Epoch: 1}, nil
 	}
-	kept, err := store.Open(s.storePath(), store.Options{Check: checkStore, Log: log})
+	kept, err := store.Open(s.storePath(), store.Options{Log: log})
 	if err != nil {
 		return nil, store.Identity{}, err
 	}

@@ -1,18 +1,13 @@
 package store
 
 import (
-	"cmp"
-	"errors"
-	"slices"
-	"syscall"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
-
-// retryAfter is how long to wait before a commit that failed is tried again.
-const retryAfter = time.Second
 
 // commitLoop is the committer: the only one who writes.
 func (s *Store) commitLoop() {
@@ -20,58 +15,116 @@ func (s *Store) commitLoop() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		<-s.wake
-		s.mu.Lock()
-		closing, full := s.closing, s.pending.size() >= s.opt.Batch
-		s.mu.Unlock()
+		if s.busy() {
+			timer.Reset(time.Second)
+		}
+		select {
+		case <-s.wake:
+		case <-timer.C:
+			s.tend()
+			continue
+		case <-s.closing:
+			s.last()
+			return
+		}
 		// The first change after a quiet time is written at once; a stream of them is
 		// gathered, so that no more than one commit begins in every Every.
-		if wait := s.opt.Every - time.Since(s.began); wait > 0 && !closing && !full {
+		if wait := s.opt.Every - time.Since(s.began); wait > 0 && !s.batchFull() {
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
-			case <-s.wake: // the batch is full, or the store closes
+			case <-s.wake: // the batch is full
+			case <-s.closing:
 			}
 		}
 		for s.commitOnce() {
-			timer.Reset(retryAfter)
-			select {
-			case <-timer.C:
-			case <-s.wake:
-				if s.isClosing() {
-					s.commitOnce()
-					return
-				}
+			if !s.pause(timer) {
+				break
 			}
 		}
-		if s.isClosing() {
-			return
+		s.tend()
+	}
+}
+
+// pause waits before a commit that failed is tried again. Meanwhile whoever asks is told that
+// nothing is written. It returns false when the store closes.
+func (s *Store) pause(timer *time.Timer) bool {
+	for timer.Reset(s.opt.Retry); ; {
+		select {
+		case <-timer.C:
+			return true
+		case <-s.closing:
+			return false
+		case <-s.wake:
+			s.mu.Lock()
+			waiters := s.pending.waiters
+			s.pending.waiters = nil
+			state := s.state
+			s.mu.Unlock()
+			for _, f := range waiters {
+				f(state.err())
+			}
 		}
 	}
 }
 
-func (s *Store) isClosing() bool {
+// last writes what there is when the store closes, or says that it was not written.
+func (s *Store) last() {
+	for again := false; !again; {
+		s.mu.Lock()
+		s.closed = s.pending.size() == 0
+		closed := s.closed
+		s.mu.Unlock()
+		if closed {
+			return
+		}
+		again = s.commitOnce()
+	}
+	s.mu.Lock()
+	s.closed = true
+	waiters := s.pending.waiters
+	s.pending.waiters = nil
+	state := s.state
+	s.mu.Unlock()
+	for _, f := range waiters {
+		f(state.err())
+	}
+}
+
+func (s *Store) batchFull() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closing
+	return s.pending.size() >= s.opt.Batch
+}
+
+// take begins a commit: what is put from now on belongs to the next.
+func (s *Store) take() batch {
+	s.whole.Lock()
+	defer s.whole.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending.take()
 }
 
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
-	s.whole.Lock()
-	s.mu.Lock()
-	taken := s.pending
-	s.pending = batch{}
-	s.mu.Unlock()
-	s.whole.Unlock()
+	taken := s.take()
 	s.began = time.Now()
-	var err error
-	if len(taken.values)+len(taken.trims) > 0 {
-		err = s.write(&taken)
+	err := s.commit(&taken)
+	if isDamage(err) {
+		// What bbolt made of the file may be wrong, and not the file.
+		err = s.commit(&taken)
 	}
 	if isDamage(err) {
-		err = s.replace(err)
-		taken.values, taken.trims = nil, nil // Rebuild puts what still counts
+		if err = s.replace(err); err == nil {
+			// What was taken and what Rebuild has put are one batch now.
+			s.mu.Lock()
+			s.pending.behind(&taken)
+			s.pending.waiters = append(taken.waiters, s.pending.waiters...)
+			s.mu.Unlock()
+			taken = s.take()
+			err = s.commit(&taken)
+		}
 	}
 
 	s.mu.Lock()
@@ -89,7 +142,6 @@ func (s *Store) commitOnce() (again bool) {
 	if err != nil {
 		s.stats.Failures++
 		s.pending.behind(&taken)
-		again = true
 	}
 	s.stats.Last = time.Since(s.began)
 	state := s.state
@@ -100,119 +152,161 @@ func (s *Store) commitOnce() (again bool) {
 	for _, f := range taken.waiters {
 		f(state.err())
 	}
-	return again
+	return err != nil
+}
+
+// commit writes one batch. nil means that it is on disk.
+func (s *Store) commit(b *batch) error {
+	if err := s.ensure(); err != nil || b.changes() == 0 {
+		return err
+	}
+	var size int64
+	err := s.file.update(func(tx *bbolt.Tx) error {
+		size = tx.Size()
+		return b.apply(tx)
+	})
+	switch {
+	case err == nil:
+		s.mu.Lock()
+		s.stats.FileBytes = size
+		s.mu.Unlock()
+	case isDamage(err):
+		s.swapping.Lock()
+		s.file.abandon()
+		s.file = nil
+		s.swapping.Unlock()
+	default:
+		s.unsure = isUnsure(err)
+	}
+	return err
+}
+
+// ensure sees to it that there is a file whose every byte can be trusted to be on disk.
+func (s *Store) ensure() error {
+	if s.file != nil && !s.unsure {
+		return nil
+	}
+	f, err := os.Open(s.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := s.rewrite(f); err != nil {
+		return err
+	}
+	s.rewritten()
+	s.unsure = false
+	s.opt.Log.Warn("store written anew after a fault of the disk", "store", s.path)
+	return nil
+}
+
+func (s *Store) rewritten() {
+	s.mu.Lock()
+	s.stats.Rewrites++
+	s.mu.Unlock()
+}
+
+// replace sets a file that is damaged, and not open any more, aside and goes on: with an empty one
+// that Rebuild fills, or with what is good of it.
+func (s *Store) replace(why error) error {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	kept := func(put func(change, []byte) error) error { _, err := inspectFile(f, put); return err }
+	consequence := "what was good is kept"
+	if s.opt.Rebuild != nil {
+		kept = func(func(change, []byte) error) error { return nil }
+		consequence = "all that is in memory is written again; clients and backends do not notice"
+	}
+	if err := s.write(kept); err != nil {
+		return err
+	}
+	aside, err := s.setAside()
+	if err != nil {
+		return err
+	}
+	s.swapping.Lock()
+	err = s.install()
+	s.swapping.Unlock()
+	if err != nil {
+		return err
+	}
+	s.unsure = false
+	s.mu.Lock()
+	s.stats.Replaced++
+	if s.opt.Rebuild != nil {
+		s.tops = make(tops) // nothing is in the file
+	}
+	s.mu.Unlock()
+	s.opt.Log.Error(fmt.Sprintf("store %s: %s; set aside as %s; %s", s.path, why, filepath.Base(aside), consequence))
+	if s.opt.Rebuild != nil {
+		s.opt.Rebuild()
+	}
+	return nil
 }
 
 func (s *Store) tell(state State, err error) {
 	switch state {
 	case Healthy:
-		s.opt.Log.Info("store writes again", "store", s.path)
+		s.opt.Log.Info(fmt.Sprintf("store %s: written again, nothing was lost", s.path))
 	case Full:
-		s.opt.Log.Error("store has no room: emits that must be kept are refused until there is some", "store", s.path, "error", err)
+		s.opt.Log.Error(fmt.Sprintf("store %s: no room (%v); emits that must be kept are refused and new state is only in memory until there is some; clients stay connected", s.path, err))
 	case Broken:
-		s.opt.Log.Error("store cannot be written: sessions are only in memory", "store", s.path, "error", err)
+		s.opt.Log.Error(fmt.Sprintf("store %s: cannot be written (%v); state is only in memory until it can; clients stay connected, a crash would lose it", s.path, err))
 	}
 }
 
-// write commits one batch, in the order of keys: neighbours share their pages.
-func (s *Store) write(b *batch) error {
-	changes := make([]change, 0, len(b.values))
-	for c := range b.values {
-		changes = append(changes, c)
+// busy says whether something has to be looked at even when nothing is put.
+func (s *Store) busy() bool {
+	if s.wasLow {
+		return true
 	}
-	slices.SortFunc(changes, func(x, y change) int {
-		return cmp.Or(cmp.Compare(x.table, y.table), cmp.Compare(x.sub, y.sub), cmp.Compare(x.key, y.key))
-	})
-	commit := func(tx *bbolt.Tx) error {
-		var bucket *bbolt.Bucket
-		for i, c := range changes {
-			if i == 0 || c.table != changes[i-1].table || c.sub != changes[i-1].sub {
-				var err error
-				if bucket, err = bucketOf(tx, c.table, c.sub); err != nil {
-					return err
-				}
-			}
-			value := b.values[c]
-			if value == nil {
-				if err := bucket.Delete(keyBytes(c.key)); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := bucket.Put(keyBytes(c.key), appendRecord(make([]byte, 0, len(value)+crcSize), c, value)); err != nil {
-				return err
-			}
-		}
-		for k, key := range b.trims {
-			if err := trim(tx, k, key); err != nil {
-				return err
-			}
-		}
-		s.setFileSize(tx.Size())
-		return nil
+	if s.file == nil {
+		return false
 	}
-	return guarded(func() error { return s.db.Update(commit) })
+	used, free := s.file.space()
+	return used >= s.opt.Shrink && free > used/2
 }
 
-func (s *Store) setFileSize(n int64) {
+// tend does what is due now and then: it looks at the room of the disk and at that in the file.
+func (s *Store) tend() {
+	now := time.Now()
+	if now.Sub(s.felt) >= time.Second {
+		s.feel()
+	}
+	if s.file == nil || s.unsure || now.Sub(s.looked) < s.opt.ShrinkEvery {
+		return
+	}
+	s.looked = now
+	before := s.file
+	if err := s.shrink(); err != nil {
+		s.opt.Log.Warn("store not compacted", "store", s.path, "error", err)
+		s.unsure = s.file == nil
+	} else if s.file != before {
+		s.rewritten()
+	}
+}
+
+// feel looks at the room of the disk.
+func (s *Store) feel() {
+	s.felt = time.Now()
+	total, free := room(filepath.Dir(s.path))
+	reserve := uint64(max(s.opt.Reserve, 0))
+	if s.opt.Reserve == 0 {
+		reserve = min(512<<20, total/20)
+	}
+	low := total > 0 && free < reserve
 	s.mu.Lock()
-	s.stats.FileBytes = n
+	s.low = low
 	s.mu.Unlock()
-}
-
-// bucketOf returns the bucket of a table, made if it is one of a sub.
-func bucketOf(tx *bbolt.Tx, t Table, sub string) (*bbolt.Bucket, error) {
-	b := tx.Bucket([]byte(tableNames[t]))
-	if b == nil {
-		return nil, errRecord
-	}
-	if sub != "" {
-		var err error
-		if b, err = b.CreateBucketIfNotExists([]byte(sub)); err != nil {
-			return nil, err
+	if low != s.wasLow {
+		s.wasLow = low
+		if low {
+			s.opt.Log.Error(fmt.Sprintf("store %s: %d MiB are free on its disk, %d MiB must be: emits that must be kept are refused until then; clients stay connected", s.path, free>>20, reserve>>20))
+		} else {
+			s.opt.Log.Info(fmt.Sprintf("store %s: there is room on its disk again", s.path))
 		}
 	}
-	b.FillPercent = 0.95 // keys only grow
-	return b, nil
-}
-
-// trim removes the records with keys below key, walking from the oldest.
-func trim(tx *bbolt.Tx, k trimmed, key uint64) error {
-	b, err := bucketOf(tx, k.table, k.sub)
-	if err != nil {
-		return err
-	}
-	c := b.Cursor()
-	end := string(keyBytes(key))
-	for at, _ := c.First(); at != nil && string(at) < end; at, _ = c.First() {
-		if err := c.Delete(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, berrors.ErrMaxSizeReached)
-}
-
-// isDamage says whether the file is what is wrong: anything but the system refusing to write.
-func isDamage(err error) bool {
-	var refused syscall.Errno
-	return err != nil && !isFull(err) && !errors.As(err, &refused) && !errors.Is(err, berrors.ErrDatabaseNotOpen)
-}
-
-// replace sets a file that turned out damaged aside and goes on with an empty one.
-func (s *Store) replace(why error) error {
-	guarded(s.db.Close) // whatever it says
-	if err := s.setAside(why); err != nil {
-		return err
-	}
-	if err := s.create(); err != nil {
-		return err
-	}
-	if s.opt.Rebuild != nil {
-		s.opt.Rebuild()
-	}
-	return nil
 }

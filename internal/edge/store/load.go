@@ -8,21 +8,59 @@ import (
 )
 
 // Load calls f with every record of a table, in the order of keys. The bytes are f's own. A
-// record whose check fails is left out and counted. Load is for the start, before anything is
-// put: it reads what is in the file.
+// record whose check fails is left out and counted: Open has found none, so it was damaged since.
+// Load is for the start, before anything is put: it reads what is in the file.
 func (s *Store) Load(t Table, f func(sub string, key uint64, value []byte)) (damaged int, err error) {
-	read := func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(tableNames[t]))
-		if b == nil {
-			return errRecord
-		}
-		damaged = loadBucket(b, t, "", f)
-		return nil
+	s.swapping.RLock()
+	defer s.swapping.RUnlock()
+	if s.file == nil {
+		return 0, fmt.Errorf("load %s of store %s: %w", tableNames[t], s.path, ErrBroken)
 	}
-	if err = guarded(func() error { return s.db.View(read) }); err != nil {
+	err = s.file.view(func(tx *bbolt.Tx) error {
+		if b := tx.Bucket([]byte(tableNames[t])); b != nil {
+			damaged = loadBucket(b, t, "", f)
+		}
+		return nil
+	})
+	if err != nil {
 		err = fmt.Errorf("load %s of store %s: %w", tableNames[t], s.path, err)
 	}
 	return damaged, err
+}
+
+// LoadFrom calls f with the records of one sub whose keys are not below from, in the order of
+// keys, until f returns false. It may be called at any time and sees what is committed.
+func (s *Store) LoadFrom(t Table, sub string, from uint64, f func(key uint64, value []byte) bool) error {
+	s.swapping.RLock()
+	defer s.swapping.RUnlock()
+	if s.file == nil {
+		return fmt.Errorf("load %s of store %s: %w", tableNames[t], s.path, ErrBroken)
+	}
+	err := s.file.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(tableNames[t]))
+		if b != nil && sub != "" {
+			b = b.Bucket([]byte(sub))
+		}
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		for k, v := c.Seek(keyBytes(from)); k != nil; k, v = c.Next() {
+			if len(k) != 8 || v == nil {
+				continue
+			}
+			key := binary.BigEndian.Uint64(k)
+			value, err := parseRecord(change{t, sub, key}, v)
+			if err == nil && !f(key, append([]byte(nil), value...)) {
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load %s of store %s: %w", tableNames[t], s.path, err)
+	}
+	return nil
 }
 
 func loadBucket(b *bbolt.Bucket, t Table, sub string, f func(string, uint64, []byte)) (damaged int) {

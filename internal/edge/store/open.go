@@ -2,303 +2,280 @@ package store
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
-)
-
-// format is the version of what the records look like. A newer one is not touched.
-const format = 1
-
-// Identity is what a file says of its edge.
-type Identity struct {
-	EdgeID string // made with the first file
-	LogID  string // changes when the file was lost
-	Epoch  uint64 // grows with each Open
-}
-
-var (
-	metaBucket = []byte("meta")
-	metaKey    = []byte("identity")
 )
 
 // errFormat is a file that this program must not touch.
-var errFormat = errors.New("written by a newer version")
+var errFormat = errors.New("written by a newer version: it is left as it is")
+
+// Loss is what an Open found damaged. The damaged file was set aside, and what was good in it is
+// in the file that took its place.
+type Loss struct {
+	Aside  string   // where the damaged file is now
+	Faults []string // what was wrong, the first few
+	Kept   int      // records that were good
+	// Sessions is how many sessions are lost; -1: that cannot be told.
+	Sessions int
+	// Hidden is set if records may be missing that nobody can name, or be of an earlier time.
+	Hidden bool
+	// Namespaces are those whose packet log has a hole.
+	Namespaces []string
+}
 
 // open opens the file, sets it aside if it is damaged, makes it if it is not there.
 func (s *Store) open() error {
-	if info, err := os.Lstat(s.path); err == nil {
-		switch {
-		case info.Mode()&os.ModeSymlink != 0:
-			return errors.New("a symbolic link: give the path of the file itself")
-		case !info.Mode().IsRegular():
-			return errors.New("not a file")
-		case info.Mode().Perm()&0o077 != 0:
-			return fmt.Errorf("mode %04o lets others read the sessions: chmod 0600", info.Mode().Perm())
-		}
-		err := s.openExisting()
-		if err == nil || errors.Is(err, ErrInUse) || errors.Is(err, errFormat) || errors.Is(err, os.ErrPermission) {
-			return err
-		}
-		if err := s.setAside(err); err != nil {
-			return err
-		}
+	dir := filepath.Dir(s.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
-	return s.create()
-}
-
-func (s *Store) openExisting() error {
-	if s.opt.Check != nil && !s.closedClean() {
-		if err := s.opt.Check(s.path); err != nil {
-			return err
-		}
+	// The lock is a file of its own, because the file itself is replaced now and then.
+	var err error
+	if s.lock, err = os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
 	}
-	db, err := bbolt.Open(s.path, 0o600, s.boltOptions())
-	if errors.Is(err, berrors.ErrTimeout) {
-		return ErrInUse
+	if err := lock(s.lock, s.opt.LockTimeout); err != nil {
+		return err
+	}
+	info, err := os.Lstat(s.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		s.New = true
+		err = s.make()
+	case err != nil:
+	case info.Mode()&os.ModeSymlink != 0:
+		err = errors.New("it is a symbolic link: give the path of the file itself")
+	case !info.Mode().IsRegular():
+		err = errors.New("it is not a file")
+	case info.Mode().Perm()&0o077 != 0:
+		err = fmt.Errorf("mode %04o lets others read the sessions: chmod 0600", info.Mode().Perm())
+	default:
+		if err = checkOwner(info); err == nil {
+			err = s.adopt()
+		}
 	}
 	if err != nil {
 		return err
 	}
-	s.db = db
-	if err = guarded(func() error { return s.adopt(db) }); err == nil {
-		return guarded(s.compact)
-	}
-	db.Close()
-	return err
-}
-
-func (s *Store) boltOptions() *bbolt.Options {
-	return &bbolt.Options{
-		Timeout:         s.opt.LockTimeout,
-		NoFreelistSync:  true, // else every commit writes the whole list of what churn left free
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: 1 << 30, // address space only; growing the map waits for all readers
-		MmapFlags:       mmapPopulate,
-		MaxSize:         s.opt.MaxSize,
-		OpenFile:        s.opt.openFile,
-	}
-}
-
-// closedClean says whether the last process that had the file closed it in good order. It reads
-// a mark beside the file, because reading the file is what may go wrong.
-func (s *Store) closedClean() bool {
-	mark, err := os.ReadFile(s.path + ".clean")
-	if err != nil {
-		return false
-	}
-	info, err := os.Stat(s.path)
-	return err == nil && string(mark) == cleanMark(info)
-}
-
-func cleanMark(info os.FileInfo) string {
-	return fmt.Sprintf("%d %d\n", info.Size(), info.ModTime().UnixNano())
-}
-
-// markClean leaves the mark that saves the next Open its check, or takes it away.
-func (s *Store) markClean(clean bool) error {
-	if !clean {
-		if err := os.Remove(s.path + ".clean"); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	info, err := os.Stat(s.path)
-	if err != nil {
+	id := s.Identity
+	id.Epoch++
+	if err := s.file.update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(metaBucket).Put(metaKey, appendIdentity(nil, id))
+	}); err != nil {
 		return err
 	}
-	return os.WriteFile(s.path+".clean", []byte(cleanMark(info)), 0o600)
+	s.Identity = id
+	return nil
 }
 
-// adopt checks the format and begins a new epoch.
-func (s *Store) adopt(db *bbolt.DB) error {
-	if err := s.markClean(false); err != nil {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		if meta == nil {
-			return errors.New("not a store of sio-edge, or its creation was cut short")
-		}
-		id, err := parseIdentity(meta.Get(metaKey))
-		if err != nil {
-			return err
-		}
-		id.Epoch++
-		s.Identity = id
-		return meta.Put(metaKey, appendIdentity(nil, id))
-	})
-}
-
-// create makes the file under another name and renames it when it is whole: power loss during
+// make makes the file under another name and renames it when it is whole: power loss during
 // creation is the one moment that bbolt does not survive.
-func (s *Store) create() error {
-	fresh := s.path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
+func (s *Store) make() error {
+	s.EdgeID = "edge-" + randomHex(4)
+	s.LogID = randomHex(8)
+	if err := s.write(func(func(change, []byte) error) error { return nil }); err != nil {
 		return err
 	}
-	opt := s.boltOptions()
-	opt.InitialMmapSize = 0
-	db, err := bbolt.Open(fresh, 0o600, opt)
+	return s.install()
+}
+
+// write makes the file that is to take the place of the present one.
+func (s *Store) write(put func(func(change, []byte) error) error) error {
+	return writeFile(s.path+".new", &s.opt, s.Identity, put)
+}
+
+// install gives what write has made its name and opens it.
+func (s *Store) install() error {
+	if err := rename(s.path+".new", s.path); err != nil {
+		return err
+	}
+	f, err := s.openLocked()
 	if err != nil {
 		return err
 	}
+	fresh, err := openFile(f, &s.opt)
+	if err != nil {
+		return err
+	}
+	s.file = fresh
+	return nil
+}
+
+func (s *Store) openLocked() (*os.File, error) {
+	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f, s.opt.LockTimeout); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// adopt reads all of a file that is there and opens it, or what is good of it.
+func (s *Store) adopt() error {
+	f, err := s.openLocked()
+	if err != nil {
+		return err
+	}
+	found, err := inspectFile(f, nil)
+	if err != nil {
+		f.Close()
+		return err
+	}
+	s.Identity = found.id
 	if s.EdgeID == "" {
 		s.EdgeID = "edge-" + randomHex(4)
 	}
-	s.LogID = randomHex(8)
-	s.Epoch++
-	err = db.Update(func(tx *bbolt.Tx) error {
-		meta, err := tx.CreateBucket(metaBucket)
-		if err != nil {
-			return err
-		}
-		for _, name := range tableNames[1:] {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return meta.Put(metaKey, appendIdentity(nil, s.Identity))
-	})
-	if err = errors.Join(err, db.Close()); err != nil {
+	if !found.sound() {
+		defer f.Close()
+		return s.salvage(f, found)
+	}
+	s.tops = found.tops()
+	os.Remove(s.path + ".new") // of a process that did not finish it
+	if s.file, err = openFile(f, &s.opt); err != nil {
 		return err
 	}
-	if err := s.markClean(false); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, s.path); err != nil {
-		return err
-	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return err
-	}
-	s.New = true
-	s.db, err = bbolt.Open(s.path, 0o600, s.boltOptions())
-	return err
-}
-
-// setAside renames a damaged file, so that the edge starts and the file can be looked at.
-func (s *Store) setAside(why error) error {
-	aside := fmt.Sprintf("%s.damaged-%s", s.path, time.Now().UTC().Format("20060102T150405.000"))
-	if err := os.Rename(s.path, aside); err != nil {
-		return errors.Join(why, err)
-	}
-	s.Damaged = aside
-	s.opt.Log.Error("store damaged: it was set aside, all sessions start anew", "store", s.path, "aside", aside, "fault", why)
-	return syncDir(filepath.Dir(s.path))
-}
-
-// compact rewrites a file of which more than half is free. It never grows smaller by itself.
-func (s *Store) compact() error {
-	const worthwhile = 16 << 20
-	var size, free int64
-	s.db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
-	free = int64(s.db.Stats().FreePageN+s.db.Stats().PendingPageN) * int64(s.db.Info().PageSize)
-	if size < worthwhile || free < size/2 {
-		return nil
-	}
-	fresh := s.path + ".compact"
-	os.Remove(fresh)
-	small, err := bbolt.Open(fresh, 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
-	if err != nil {
-		return nil // it is only larger than it need be
-	}
-	err = bbolt.Compact(small, s.db, 1<<20)
-	err = errors.Join(err, small.Sync(), small.Close())
-	if err != nil {
-		os.Remove(fresh)
+	if err := s.shrink(); err != nil {
 		s.opt.Log.Warn("store not compacted", "store", s.path, "error", err)
-		return nil
-	}
-	if err := s.db.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, s.path); err != nil {
-		return err
-	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return err
-	}
-	s.db, err = bbolt.Open(s.path, 0o600, s.boltOptions())
-	return err
-}
-
-// Check opens a file and reads all of it. It may panic or hang on a damaged one: it is meant for
-// a process of its own.
-func Check(path string) error {
-	s := &Store{path: path, opt: Options{}.withDefaults()}
-	opt := s.boltOptions()
-	db, err := bbolt.Open(path, 0o600, opt)
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil // somebody uses it, so it opens
-	}
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.View(func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
+		if s.file == nil {
 			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-// guarded runs f and turns a panic of bbolt into an error, and a fault in its memory map too: a
-// page that is missing behind it is an error of the file, not of the program.
-func guarded(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("fault: %v", p)
+func (f *finding) tops() tops {
+	t := make(tops, len(f.places))
+	for p, v := range f.places {
+		if v.good > 0 {
+			t[p] = v.top
 		}
-	}()
-	return f()
+	}
+	return t
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// salvage sets a damaged file aside and goes on with what is good of it.
+func (s *Store) salvage(f *os.File, found *finding) error {
+	s.LogID = randomHex(8)
+	if err := s.write(func(put func(change, []byte) error) error {
+		_, err := inspectFile(f, put)
+		return err
+	}); err != nil {
+		return err
+	}
+	aside, err := s.setAside()
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	s.Loss = found.loss(aside)
+	s.opt.Log.Error(fmt.Sprintf("store %s: %s; set aside as %s; %s", s.path, s.Loss.fault(), filepath.Base(aside), s.Loss.consequence()))
+	s.tops = found.tops()
+	return s.install()
+}
+
+// setAside gives the file a second name, so that it can be looked at when another has taken its
+// place.
+func (s *Store) setAside() (aside string, err error) {
+	aside = fmt.Sprintf("%s.damaged-%s", s.path, time.Now().UTC().Format("20060102T150405.000"))
+	err = os.Link(s.path, aside)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
+		err = os.Rename(s.path, aside) // of a file system without links
+	}
+	// A disk that damages one file after the other must not be filled with them.
+	if all, _ := filepath.Glob(s.path + ".damaged-*"); len(all) > maxAside {
+		for _, old := range all[:len(all)-maxAside] { // by name, and so by time
+			os.Remove(old)
+		}
+	}
+	return aside, err
+}
+
+// maxAside is how many damaged files are kept.
+const maxAside = 4
+
+func (f *finding) loss(aside string) *Loss {
+	l := &Loss{Aside: aside, Faults: f.faults, Hidden: len(f.faults) > 0}
+	bad := 0
+	for p, v := range f.places {
+		l.Kept += v.good
+		bad += v.bad
+		l.Hidden = l.Hidden || !v.told()
+		switch {
+		case p.table == Sessions:
+			l.Sessions = max(int(v.want.records)-v.good, v.bad)
+		case p.table == Packets && !v.whole():
+			l.Namespaces = append(l.Namespaces, p.sub)
+		}
+	}
+	if v := f.places[place{table: Sessions}]; v == nil || l.Hidden && v.want.records == 0 {
+		l.Sessions = -1
+	}
+	if len(l.Faults) == 0 && bad > 0 {
+		l.Faults = []string{fmt.Sprintf("%d of %d records failed their check", bad, bad+l.Kept)}
+	} else if len(l.Faults) == 0 {
+		l.Faults = []string{"it holds records of an earlier time"}
+	}
+	return l
+}
+
+func (l *Loss) fault() string { return strings.Join(l.Faults[:min(len(l.Faults), 3)], ", ") }
+
+// consequence says what the damage means for clients.
+func (l *Loss) consequence() string {
+	lost := "sessions that were lost start anew"
+	if l.Sessions >= 0 {
+		lost = fmt.Sprintf("%d sessions start anew", l.Sessions)
+	}
+	if l.Hidden {
+		return lost + ", the others go on (clients see recovered=false)"
+	}
+	return lost
+}
+
+// shrink rewrites a file of which more than half is free: it never grows smaller by itself.
+func (s *Store) shrink() error {
+	used, free := s.file.space()
+	if used < s.opt.Shrink || free <= used/2 {
+		return nil
+	}
+	return s.rewrite(s.file.os)
+}
+
+// rewrite copies what is in the present file, open as f, into a new one that takes its place. An
+// error leaves the present one in use if it is.
+func (s *Store) rewrite(f *os.File) error {
+	if err := s.write(func(put func(change, []byte) error) error {
+		found, err := inspectFile(f, put)
+		if err == nil && !found.sound() {
+			return &damage{found.loss("").fault()}
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	s.swapping.Lock()
+	defer s.swapping.Unlock()
+	old := s.file
+	s.file = nil
+	err := s.install()
+	if old != nil {
+		old.close()
+	}
+	return err
 }
 
 func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
-}
-
-func appendIdentity(dst []byte, id Identity) []byte {
-	dst = append(dst, format)
-	dst = binary.BigEndian.AppendUint64(dst, id.Epoch)
-	dst = append(dst, byte(len(id.EdgeID)))
-	dst = append(dst, id.EdgeID...)
-	dst = append(dst, id.LogID...)
-	return appendRecord(nil, change{}, dst)
-}
-
-func parseIdentity(b []byte) (Identity, error) {
-	if len(b) > 0 && b[0] > format {
-		return Identity{}, errFormat
-	}
-	v, err := parseRecord(change{}, b)
-	if err != nil {
-		return Identity{}, err
-	}
-	if len(v) < 10 || len(v) < 10+int(v[9]) {
-		return Identity{}, errRecord
-	}
-	n := 10 + int(v[9])
-	return Identity{Epoch: binary.BigEndian.Uint64(v[1:]), EdgeID: string(v[10:n]), LogID: string(v[n:])}, nil
 }

@@ -5,9 +5,13 @@
 // committer, in batches: at most Options.Every after the first change, with one fsync. Whoever
 // needs to know that his record is on disk asks with Committed; nobody else waits.
 //
-// Every record carries a CRC over its table, its key and its bytes, for bbolt itself checks
-// nothing but its two meta pages. Keys grow with time, so that neighbours in time are neighbours
-// on a page: a commit then writes a tenth of what random keys cost.
+// Every record carries a CRC over its table, its key and its bytes, and every table a tally of
+// its records, for bbolt itself checks nothing but its two meta pages. A file is read in full
+// before bbolt gets it. Keys grow with time, so that neighbours in time are neighbours on a page:
+// a commit then writes a tenth of what random keys cost.
+//
+// There is one way to heal a file: write what is good into a fresh one and rename that. It is
+// used for damage, for a file that is mostly free, and after a sync that failed.
 package store
 
 import (
@@ -15,11 +19,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // Options is how a Store works. The zero value of a field means its default.
@@ -33,16 +34,21 @@ type Options struct {
 	MaxSize int
 	// LockTimeout is how long to wait for another process that has the file. Default 3 s.
 	LockTimeout time.Duration
-	// Check runs another process that opens the file and reads all of it, because a damaged
-	// file can end or hang the process that opens it. nil: the check is left out.
-	Check func(path string) error
+	// Reserve is how much of the file system has to be free for Refuses to say nothing. Default
+	// 512 MiB, but no more than a twentieth of the file system; negative: none.
+	Reserve int64
+	// Shrink is from which size on a file that is mostly free is rewritten, in bytes, and
+	// ShrinkEvery how often that is looked at. Defaults 32 MiB and a minute.
+	Shrink      int64
+	ShrinkEvery time.Duration
+	// Retry is how long to wait before a commit that failed is tried again. Default 1 s.
+	Retry time.Duration
 	// Rebuild is called after the file was damaged while in use and replaced by an empty one:
-	// all that is to be kept must be put again.
+	// all that is to be kept must be put again. It is called on the committer and must not wait
+	// for a commit.
 	Rebuild func()
 	// Log is where faults are told.
 	Log *slog.Logger
-	// openFile replaces os.OpenFile, for tests that make the disk fail.
-	openFile func(string, int, os.FileMode) (*os.File, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -58,6 +64,15 @@ func (o Options) withDefaults() Options {
 	if o.LockTimeout == 0 {
 		o.LockTimeout = 3 * time.Second
 	}
+	if o.Shrink == 0 {
+		o.Shrink = 32 << 20
+	}
+	if o.ShrinkEvery == 0 {
+		o.ShrinkEvery = time.Minute
+	}
+	if o.Retry == 0 {
+		o.Retry = time.Second
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -70,32 +85,49 @@ var ErrInUse = errors.New("another process has it")
 // ErrFull is what commits return while the disk, or the file, has no room.
 var ErrFull = errors.New("no room on the disk")
 
+// ErrBroken is what commits return while the file cannot be written for another reason.
+var ErrBroken = errors.New("the store cannot be written")
+
+// ErrClosed is what commits return after Close.
+var ErrClosed = errors.New("the store is closed")
+
 // Store is one open file. All methods may be called concurrently.
 type Store struct {
 	// Static after Open.
 	path string
 	opt  Options
+	lock *os.File
 	// Identity is what the file says of the edge.
 	Identity
-	// New is set if the file was made by this Open; Damaged names the file that was set aside.
-	New     bool
-	Damaged string
+	// New is set if the file was made by this Open; Loss says what it found damaged, if anything.
+	New  bool
+	Loss *Loss
 
-	wake chan struct{} // holds a token while a commit is due
-	done chan struct{} // closed when the committer has ended
+	wake    chan struct{} // holds a token while a commit is due
+	closing chan struct{} // closed by Close
+	done    chan struct{} // closed when the committer has ended
 
 	// whole is read-locked by Together, and locked to take a batch.
 	whole sync.RWMutex
 
 	mu      sync.Mutex // guards the following
 	pending batch
-	closing bool
+	tops    tops
+	closed  bool // the committer has taken its last batch
 	state   State
+	low     bool // the file system has less room than the reserve
 	stats   Stats
 
+	swapping sync.RWMutex // read-locked while file is read by others than the committer
+	file     *file        // written by the committer; nil while there is none
+
 	// Owned by the committer after Open.
-	db    *bbolt.DB
-	began time.Time // the last commit
+	began   time.Time // the last commit
+	looked  time.Time // for what can be shrunk
+	felt    time.Time // for room
+	wasLow  bool
+	unsure  bool // a sync has failed: the file must be rewritten before it is used again
+	closeMu sync.Mutex
 }
 
 // State is whether changes reach the disk.
@@ -105,52 +137,64 @@ type State uint8
 const (
 	Healthy State = iota
 	Full          // they wait for room
-	Broken        // the file cannot be written and not be replaced; they are only in memory
+	Broken        // they are only in memory until the file can be written again
 )
 
 // Stats is what a Store has done since Open.
 type Stats struct {
 	Commits   uint64
-	Records   uint64
-	Failures  uint64
+	Records   uint64        // that were written
+	Failures  uint64        // commits that failed
+	Rewrites  uint64        // of the whole file
+	Replaced  uint64        // files that were damaged while in use
 	Last      time.Duration // how long the last commit took
 	FileBytes int64
 	State     State
 }
 
-// Open opens the file, or makes it. A file that is damaged is set aside and replaced. One of a
-// newer format, or that another process has, is an error and stays untouched.
+// Open opens the file, or makes it. Of a file that is damaged what is good is kept: see Loss. One
+// of a newer format, or that another process has, is an error and stays untouched.
 func Open(path string, opt Options) (*Store, error) {
-	s := &Store{path: path, opt: opt.withDefaults(), wake: make(chan struct{}, 1), done: make(chan struct{})}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
-	}
+	s := &Store{path: path, opt: opt.withDefaults(), tops: make(tops),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	if err := s.open(); err != nil {
+		if s.file != nil {
+			s.file.close()
+		}
+		if s.lock != nil {
+			s.lock.Close()
+		}
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
+	s.feel()
 	go s.commitLoop() // Close waits for it
 	return s, nil
 }
 
-// Close commits what is pending, marks the file as closed in good order and gives it up.
+// Close commits what is pending and gives the file up.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	if s.closing {
-		s.mu.Unlock()
+	s.closeMu.Lock()
+	defer s.closeMu.Unlock()
+	select {
+	case <-s.done:
 		return nil
+	default:
 	}
-	s.closing = true
-	s.mu.Unlock()
-	s.signal()
+	close(s.closing)
 	<-s.done
-	if s.db == nil {
-		return nil
+	defer s.lock.Close()
+	s.mu.Lock()
+	lost, state := s.pending.changes(), s.state
+	s.mu.Unlock()
+	var err error
+	if s.file != nil {
+		err = s.file.close()
+		s.file = nil
 	}
-	if err := s.markClean(true); err != nil {
-		s.db.Close()
-		return fmt.Errorf("close store %s: %w", s.path, err)
+	if lost > 0 && err == nil {
+		err = fmt.Errorf("%d changes were not written: %w", lost, state.err())
 	}
-	if err := s.db.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("close store %s: %w", s.path, err)
 	}
 	return nil
@@ -160,15 +204,19 @@ func (s *Store) Close() error {
 func (s *Store) Put(t Table, sub string, key uint64, value []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending.put(change{t, sub, key}, value)
+	c := change{t, sub, key}
+	fresh := value != nil && s.tops.fresh(c.place(), key)
+	s.pending.put(c, value, fresh)
 	s.dueLocked()
 }
 
-// Trim removes the records of a table whose keys are below key.
+// Trim removes the records of a table that were put before and whose keys are below key.
 func (s *Store) Trim(t Table, sub string, key uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending.trim(t, sub, key)
+	p := place{t, sub}
+	s.pending.trim(p, key)
+	s.tops.trim(p, key)
 	s.dueLocked()
 }
 
@@ -182,10 +230,14 @@ func (s *Store) Together(f func()) {
 
 // Committed calls f once everything put before is on disk, with nil, or could not be written,
 // with the reason; it is tried again later all the same. Calls come in the order of the calls of
-// Committed, from the committer: f must not wait.
+// Committed, from the committer: f must not wait. After Close f gets ErrClosed.
 func (s *Store) Committed(f func(error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		go f(ErrClosed) // who is late to ask; nobody waits for it
+		return
+	}
 	s.pending.waiters = append(s.pending.waiters, f)
 	s.dueLocked()
 }
@@ -213,26 +265,34 @@ func (s *Store) State() State {
 	return s.state
 }
 
+// Refuses says why what must be kept cannot be taken now; nil if it can. It is cheap.
+func (s *Store) Refuses() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.low {
+		return ErrFull
+	}
+	return s.state.err()
+}
+
 func (st State) err() error {
 	switch st {
 	case Full:
 		return ErrFull
 	case Broken:
-		return errors.New("the store cannot be written")
+		return ErrBroken
 	}
 	return nil
 }
 
-func (s *Store) signal() {
+// dueLocked wakes the committer for the first change of a batch, for one that fills it, and for
+// whoever waits while nothing can be written.
+func (s *Store) dueLocked() {
+	if n := s.pending.size(); n > 1 && n < s.opt.Batch && s.state == Healthy {
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
-	}
-}
-
-// dueLocked wakes the committer for the first change of a batch, and for one that fills it.
-func (s *Store) dueLocked() {
-	if n := s.pending.size(); n == 1 || n >= s.opt.Batch {
-		s.signal()
 	}
 }

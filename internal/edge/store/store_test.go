@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -87,6 +88,8 @@ func TestANewerFormatIsRefusedUntouched(t *testing.T) {
 		t.Fatal("no identity in the file")
 	}
 	raw[i] = format + 1
+	n := 10 + len(s.EdgeID) + len(s.LogID)
+	binary.BigEndian.PutUint32(raw[i+n:], checksum(change{}, raw[i:i+n]))
 	os.WriteFile(path, raw, 0o600)
 	if _, err := Open(path, Options{}); !errors.Is(err, errFormat) {
 		t.Fatalf("err = %v", err)

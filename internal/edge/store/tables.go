@@ -19,9 +19,6 @@ func (s *Store) SaveNamespace(namespace string, record []byte) {
 	}
 }
 
-// Refuses says why what must be kept cannot be taken now; nil if it can.
-func (s *Store) Refuses() error { return s.State().err() }
-
 // SaveEvent keeps an event for one group; nil removes it.
 func (s *Store) SaveEvent(group string, offset uint64, record []byte) {
 	s.Put(Events, group, offset, record)

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+// apply makes the changes of the batch, in the order of keys: neighbours share their pages.
+func (b *batch) apply(tx *bbolt.Tx) error {
+	changes := make([]change, 0, len(b.values))
+	for c := range b.values {
+		changes = append(changes, c)
+	}
+	slices.SortFunc(changes, func(x, y change) int {
+		return cmp.Or(cmp.Compare(x.table, y.table), cmp.Compare(x.sub, y.sub), cmp.Compare(x.key, y.key))
+	})
+	for p, cuts := range b.cuts {
+		w, err := openPlace(tx, p)
+		if err != nil {
+			return err
+		}
+		if err := w.cut(cuts[0].key); err != nil { // what is in the file came before all of them
+			return err
+		}
+		if err := w.done(); err != nil {
+			return err
+		}
+	}
+	for len(changes) > 0 {
+		w, err := openPlace(tx, changes[0].place())
+		if err != nil {
+			return err
+		}
+		n := 0
+		for n < len(changes) && changes[n].place() == w.place {
+			c := changes[n]
+			if v := b.values[c]; !b.gone(c, v) {
+				if err := w.put(c, v.bytes); err != nil {
+					return err
+				}
+			}
+			n++
+		}
+		if err := w.done(); err != nil {
+			return err
+		}
+		changes = changes[n:]
+	}
+	return nil
+}
+
+// writer changes one place and keeps its tally.
+type writer struct {
+	place
+	tx     *bbolt.Tx
+	table  *bbolt.Bucket
+	bucket *bbolt.Bucket // nil: there is none yet
+	tally  tally
+	was    tally
+}
+
+func openPlace(tx *bbolt.Tx, p place) (*writer, error) {
+	w := &writer{place: p, tx: tx}
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		return nil, errRecord
+	}
+	var err error
+	if w.tally, err = parseTally(p, meta.Get(tallyKey(p))); err != nil {
+		return nil, err
+	}
+	w.was = w.tally
+	if w.table, err = tx.CreateBucketIfNotExists([]byte(tableNames[p.table])); err != nil { // of a file older than the table
+		return nil, err
+	}
+	if w.bucket = w.table; p.sub != "" {
+		w.bucket = w.table.Bucket([]byte(p.sub))
+	}
+	return w, nil
+}
+
+func (w *writer) put(c change, value []byte) error {
+	key := keyBytes(c.key)
+	if w.bucket == nil {
+		if value == nil {
+			return nil
+		}
+		var err error
+		if w.bucket, err = w.table.CreateBucket([]byte(w.sub)); err != nil {
+			return err
+		}
+	}
+	w.bucket.FillPercent = 0.95 // keys only grow
+	if old := w.bucket.Get(key); old != nil {
+		if err := w.forget(old); err != nil {
+			return err
+		}
+	} else if value == nil {
+		return nil
+	}
+	if value == nil {
+		return w.bucket.Delete(key)
+	}
+	record := appendRecord(make([]byte, 0, len(value)+crcSize), c, value)
+	w.tally.records++
+	w.tally.sum ^= check(record)
+	return w.bucket.Put(key, record)
+}
+
+// forget takes a record that is in the file out of the tally.
+func (w *writer) forget(old []byte) error {
+	if len(old) < crcSize || w.tally.records == 0 {
+		return errRecord
+	}
+	w.tally.records--
+	w.tally.sum ^= check(old)
+	return nil
+}
+
+// cut removes the records with keys below key, walking from the oldest.
+func (w *writer) cut(key uint64) error {
+	if w.bucket == nil {
+		return nil
+	}
+	end := keyBytes(key)
+	c := w.bucket.Cursor()
+	for at, old := c.First(); at != nil && bytes.Compare(at, end) < 0; at, old = c.First() {
+		if err := w.forget(old); err != nil {
+			return err
+		}
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// done writes the tally. A sub that holds nothing any more is forgotten: clients can make
+// namespaces up.
+func (w *writer) done() error {
+	meta := w.tx.Bucket(metaBucket)
+	if w.sub != "" && w.tally.records == 0 {
+		if w.bucket != nil {
+			if err := w.table.DeleteBucket([]byte(w.sub)); err != nil {
+				return err
+			}
+		}
+		return meta.Delete(tallyKey(w.place))
+	}
+	if w.tally == w.was {
+		return nil
+	}
+	return meta.Put(tallyKey(w.place), w.tally.bytes(w.place))
+}
