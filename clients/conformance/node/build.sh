@@ -2,4 +2,4 @@
 set -eu
 cd "$(dirname "$0")/../../node"
 [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error # builds dist, too
-[ -d dist ] || npm run build
+npm run build --silent

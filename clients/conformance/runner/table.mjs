@@ -15,8 +15,9 @@ export default async function* report(source) {
     const of = nesting > 0 ? path[nesting - 1] : "";
     if (type === "test:fail") {
       failed++;
-      const { error } = data.details;
-      faults.push(`${of}, ${name}: ${error.cause?.stack ?? error.cause ?? error.message}`);
+      // What the step and the programs said was added to the message after the stack was taken.
+      const { message = data.details.error.cause, stack = "" } = data.details.error.cause ?? data.details.error;
+      faults.push([`${of}, ${name}: ${message}`, ...stack.split("\n").filter((line) => line.startsWith("    at "))].join("\n"));
     }
     if (nesting === 0) continue;
     sdks.add(name);
