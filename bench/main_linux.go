@@ -76,6 +76,11 @@ func (c cli) run(ctx context.Context) error {
 		return err
 	}
 	r := &report{At: time.Now().UTC(), Machine: machine(ctx)}
+	if _, err := exec.LookPath("node"); err != nil {
+		for i := range entries {
+			entries[i].peers = slices.DeleteFunc(slices.Clone(entries[i].peers), func(name string) bool { return strings.HasPrefix(name, "node") })
+		}
+	}
 	total, n := 0, 0
 	for _, e := range entries {
 		total += len(e.peers) * c.Rounds
@@ -157,6 +162,10 @@ func (c cli) prepare(ctx context.Context) (*bed, error) {
 	fmt.Fprintln(os.Stderr, "building the edge, its backend and the limits")
 	if err := run(ctx, ".", os.Stderr, "go", "build", "-o", b.bin+"/", "./cmd/sio-edge", "./examples/conformance", "./bench/peers/..."); err != nil {
 		return nil, err
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		fmt.Fprintln(os.Stderr, "node is not installed: the official server is left out")
+		return b, nil
 	}
 	if _, err := os.Stat(filepath.Join(b.node, "node_modules")); err != nil {
 		fmt.Fprintln(os.Stderr, "installing socket.io")

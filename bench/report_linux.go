@@ -57,6 +57,9 @@ func (r *report) finish(dir string, grown bool) error {
 	if err := os.WriteFile(filepath.Join(dir, "bench.md"), []byte(table), 0o644); err != nil {
 		return err
 	}
+	if grown {
+		return r.growthPlots(dir)
+	}
 	names, peersOf := r.scenarios()
 	for _, name := range names {
 		s, err := bench.ParseScenario(name)
@@ -71,14 +74,11 @@ func (r *report) finish(dir string, grown bool) error {
 		if len(bars) < 2 {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".svg"), barPlot(name+": "+f.Name, bars), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name+".svg"), barPlot(name+": "+f.Name+better(f), bars), 0o644); err != nil {
 			return err
 		}
 	}
-	if !grown {
-		return nil
-	}
-	return r.growthPlots(dir)
+	return nil
 }
 
 func (r *report) growthPlots(dir string) error {
@@ -103,11 +103,18 @@ func (r *report) growthPlots(dir string) error {
 			continue
 		}
 		file := fmt.Sprintf("growth-%d-%s.svg", i+1, strings.ReplaceAll(g.x, " ", "-"))
-		if err := os.WriteFile(filepath.Join(dir, file), linePlot(g.title+": "+figure.Name, g.x, points), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), linePlot(g.title+": "+figure.Name+better(figure), g.x, points), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func better(f bench.Figure) string {
+	if f.Lower {
+		return ", less is better"
+	}
+	return ", more is better"
 }
 
 // telling is how many figures of a scenario say something about the server: those of the clock on
