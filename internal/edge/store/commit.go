@@ -214,7 +214,7 @@ func (s *Store) replace(why error) error {
 		return err
 	}
 	defer f.Close()
-	kept := func(put func(change, []byte) error) error { _, err := inspectFile(f, put); return err }
+	kept := func(put func(change, []byte) error) error { _, err := inspectFile(f, newest, put); return err }
 	consequence := "what was good is kept"
 	if s.opt.Rebuild != nil {
 		kept = func(func(change, []byte) error) error { return nil }

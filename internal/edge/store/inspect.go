@@ -99,12 +99,20 @@ const (
 
 var order = binary.NativeEndian
 
+// view is which state of a file is read.
+type view uint8
+
+const (
+	newest  view = iota
+	earlier      // that of the commit before, which the newest has not overwritten
+)
+
 // inspect reads the whole file and hands every record that passes its check to yield, if that is
 // not nil, in order. The bytes are good until yield returns. The error is yield's, or errFormat,
 // or that the file cannot be read.
-func inspect(file io.ReaderAt, size int64, yield func(change, []byte) error) (*finding, error) {
+func inspect(file io.ReaderAt, size int64, v view, yield func(change, []byte) error) (*finding, error) {
 	in := &inspector{finding: finding{places: make(map[place]*inventory)}, file: file, size: size, yield: yield}
-	root, err := in.metas()
+	root, err := in.metas(v)
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +135,9 @@ func (in *inspector) stop(err error) {
 	}
 }
 
-// metas reads the two meta pages and returns the root of the newer.
-func (in *inspector) metas() (root uint64, err error) {
-	var newest uint64
+// metas reads the two meta pages and returns the root of the one that is asked for.
+func (in *inspector) metas(v view) (root uint64, err error) {
+	var best uint64
 	valid := 0
 	take := func(offset int64) bool {
 		var b [pageHeader + 64]byte
@@ -144,8 +152,8 @@ func (in *inspector) metas() (root uint64, err error) {
 			page < 1024 || page > 1<<16 || offset != 0 && offset != page {
 			return false
 		}
-		if txid := order.Uint64(m[48:]); valid == 0 || txid > newest {
-			newest = txid
+		if txid := order.Uint64(m[48:]); valid == 0 || txid > best == (v == newest) {
+			best = txid
 			in.page, root, in.high = page, order.Uint64(m[16:]), order.Uint64(m[40:])
 		}
 		valid++
@@ -418,10 +426,18 @@ func (in *inspector) records(p place) visit {
 }
 
 // inspectFile inspects an open file.
-func inspectFile(f *os.File, yield func(change, []byte) error) (*finding, error) {
+func inspectFile(f *os.File, v view, yield func(change, []byte) error) (*finding, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return inspect(f, info.Size(), yield)
+	return inspect(f, info.Size(), v, yield)
+}
+
+// good is how many records passed their check.
+func (f *finding) good() (n int) {
+	for _, v := range f.places {
+		n += v.good
+	}
+	return n
 }

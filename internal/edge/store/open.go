@@ -127,15 +127,12 @@ func (s *Store) adopt() error {
 	if err != nil {
 		return err
 	}
-	found, err := inspectFile(f, nil)
+	found, err := inspectFile(f, newest, nil)
 	if err != nil {
 		f.Close()
 		return err
 	}
-	s.Identity = found.id
-	if s.EdgeID == "" {
-		s.EdgeID = "edge-" + randomHex(4)
-	}
+	s.identify(found.id)
 	if !found.sound() {
 		defer f.Close()
 		return s.salvage(f, found)
@@ -164,11 +161,31 @@ func (f *finding) tops() tops {
 	return t
 }
 
+func (s *Store) identify(id Identity) {
+	s.Identity = id
+	if s.EdgeID == "" {
+		s.EdgeID = "edge-" + randomHex(4)
+	}
+}
+
 // salvage sets a damaged file aside and goes on with what is good of it.
 func (s *Store) salvage(f *os.File, found *finding) error {
+	v := newest
+	if len(found.faults) > 0 {
+		// The commit before may have more: a root that cannot be read hides everything.
+		before, err := inspectFile(f, earlier, nil)
+		if err != nil {
+			return err
+		}
+		if before.good() > found.good() {
+			before.faults = found.faults
+			v, found = earlier, before
+			s.identify(before.id)
+		}
+	}
 	s.LogID = randomHex(8)
 	if err := s.write(func(put func(change, []byte) error) error {
-		_, err := inspectFile(f, put)
+		_, err := inspectFile(f, v, put)
 		return err
 	}); err != nil {
 		return err
@@ -255,7 +272,7 @@ func (s *Store) shrink() error {
 // error leaves the present one in use if it is.
 func (s *Store) rewrite(f *os.File) error {
 	if err := s.write(func(put func(change, []byte) error) error {
-		found, err := inspectFile(f, put)
+		found, err := inspectFile(f, newest, put)
 		if err == nil && !found.sound() {
 			return &damage{found.loss("").fault()}
 		}
