@@ -138,6 +138,8 @@ func redTest(ctx context.Context, dir, pkg, name string) error {
 	}
 	out, err := command(ctx, dir, "go", "test", "-count=1", "-timeout=60s", "-run=^"+name+"$", pkg)
 	switch {
+	case strings.Contains(out, "no tests to run"):
+		return errors.New("there is no such test")
 	case err == nil:
 		return errors.New("the test passes")
 	case !strings.Contains(out, "--- FAIL: "+name) && !strings.Contains(out, "panic: test timed out"):

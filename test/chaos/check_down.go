@@ -136,7 +136,7 @@ func (d *downCheck) mine(st stretch, e *emitSeen) {
 		ok = e.target == st.sid
 	case "user":
 		ok = e.target == fmt.Sprint("user-", st.c)
-	case "room":
+	case "room", "volatile":
 		ok = e.target == roomOf(st.c, d.Clients)
 	case "own":
 		ok = slices.Contains(e.members, st.sid)

@@ -35,7 +35,7 @@ func emitterKinds(clients int) []struct {
 		size  float64
 	}{
 		{"sid", 0.2, 1}, {"sid", 0.2, 1}, {"user", 0.1, 1}, {"ask", 0.05, 1},
-		{"room", 0.2, min(all, roomSize)}, {"own", 0.1, ownSize}, {"all", 0.1, all}, {"volatile", 0.05, all},
+		{"room", 0.2, min(all, roomSize)}, {"own", 0.1, ownSize}, {"all", 0.1, all}, {"volatile", 0.05, min(all, roomSize)},
 	}
 }
 
@@ -93,7 +93,8 @@ func (e *emitter) round(ctx context.Context) int {
 		name = e.room
 		target, burst = e.b.edge.To(name), 1+rand.IntN(4)
 	case "volatile":
-		target = target.Volatile()
+		name = roomOf(c, e.b.Clients)
+		target = e.b.edge.To(name).Volatile()
 	}
 	if e.kind == "ask" {
 		e.ask(ctx, target, name)

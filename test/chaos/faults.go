@@ -20,33 +20,17 @@ func (w *world) faults(ctx context.Context) error {
 			all = append(all, f)
 		}
 	}
-	add(w.Kills, fault{"kill the edge", w.killEdge})
-	add(w.Terms, fault{"terminate the edge", w.termEdge})
-	others := []fault{
-		{"kill a backend", w.killBackend},
-		{"reset the streams", func(context.Context) error { w.proxy.reset(); return nil }},
-		{"cut clients", func(context.Context) error { w.pool.some(w.rng, 0.2, (*client).cut); return nil }},
-		{"clients leave", func(context.Context) error { w.pool.some(w.rng, 0.05, (*client).leave); return nil }},
-		{"clients vanish", func(context.Context) error {
-			w.pool.some(w.rng, 0.05, func(c *client) { w.busy.Go(c.vanish) })
-			return nil
-		}},
-		{"a slow backend", func(context.Context) error {
-			m := w.members[w.rng.IntN(len(w.members))]
-			m.tell("slow 300ms")
-			w.busy.Go(func() {
-				time.Sleep(3 * time.Second)
-				m.tell("fast")
-			})
-			return nil
-		}},
-		{"stall the streams", func(context.Context) error { w.proxy.stall(time.Second); return nil }},
-	}
+	add(w.Kills, fault{"SIGKILL", w.killEdge})
+	add(w.Terms, fault{"SIGTERM", w.termEdge})
+	others := w.others()
 	for i := range w.Others {
 		all = append(all, others[i%len(others)])
 	}
+	for _, f := range others {
+		add(w.Also[f.name], f)
+	}
 	if w.Away > 0 {
-		all = append(all, fault{"all backends away", w.away})
+		all = append(all, fault{"away", w.away})
 	}
 	w.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	began := time.Now()
@@ -63,6 +47,30 @@ func (w *world) faults(ctx context.Context) error {
 		w.say("%7.1fs %3d/%d %s (%d clients in)", time.Since(began).Seconds(), i+1, len(all), f.name, w.pool.connected())
 	}
 	return nil
+}
+
+// others are the faults that do not end the edge.
+func (w *world) others() []fault {
+	return []fault{
+		{"backend", w.killBackend},
+		{"reset", func(context.Context) error { w.proxy.reset(); return nil }},
+		{"cut", func(context.Context) error { w.pool.some(w.rng, 0.2, (*client).cut); return nil }},
+		{"leave", func(context.Context) error { w.pool.some(w.rng, 0.05, (*client).leave); return nil }},
+		{"vanish", func(context.Context) error {
+			w.pool.some(w.rng, 0.05, func(c *client) { w.busy.Go(c.vanish) })
+			return nil
+		}},
+		{"slow", func(context.Context) error {
+			m := w.members[w.rng.IntN(len(w.members))]
+			m.tell("slow 300ms")
+			w.busy.Go(func() {
+				time.Sleep(3 * time.Second)
+				m.tell("fast")
+			})
+			return nil
+		}},
+		{"stall", func(context.Context) error { w.proxy.stall(time.Second); return nil }},
+	}
 }
 
 func (w *world) killEdge(ctx context.Context) error {

@@ -20,6 +20,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -50,11 +52,12 @@ type plan struct {
 	Edge     string // the binary; empty: built from this tree
 	Clients  int
 	Backends int
-	Up       int // client events per second, all clients together
-	Down     int // emits received per second, all clients together
-	Kills    int // SIGKILLs of the edge
-	Terms    int // SIGTERMs of the edge
-	Others   int // faults of other kinds
+	Up       int            // client events per second, all clients together
+	Down     int            // emits received per second, all clients together
+	Kills    int            // SIGKILLs of the edge
+	Terms    int            // SIGTERMs of the edge
+	Others   int            // faults of other kinds, each about as often
+	Also     map[string]int // more faults of other kinds, by name
 	Away     time.Duration
 	Window   time.Duration // of recovery
 	GapMin   time.Duration // between two faults
@@ -78,6 +81,7 @@ func runFlags(args []string) error {
 	f.IntVar(&p.Kills, "kills", 200, "SIGKILLs of the edge")
 	f.IntVar(&p.Terms, "terms", 5, "SIGTERMs of the edge")
 	f.IntVar(&p.Others, "others", 60, "other faults: backends killed or slow, streams reset or stalled, clients cut or half open")
+	f.Func("also", "more of them by name, such as leave=40,reset=5: backend, reset, cut, leave, vanish, slow, stall", p.also)
 	f.DurationVar(&p.Away, "away", 0, "once, all backends are away for so long")
 	f.DurationVar(&p.Window, "window", 2*time.Minute, "recovery window")
 	f.DurationVar(&p.GapMin, "gap-min", 500*time.Millisecond, "shortest time from one fault to the next")
@@ -100,6 +104,20 @@ func runFlags(args []string) error {
 	}
 	if !kept {
 		os.RemoveAll(p.Dir)
+	}
+	return nil
+}
+
+// also reads name=count,… of faults.
+func (p *plan) also(text string) error {
+	p.Also = make(map[string]int)
+	for pair := range strings.SplitSeq(text, ",") {
+		name, count, _ := strings.Cut(pair, "=")
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return err
+		}
+		p.Also[name] = n
 	}
 	return nil
 }
