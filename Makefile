@@ -103,3 +103,11 @@ $(python_ready): clients/python/requirements.txt clients/python/requirements-dev
 	python3 -m venv .cache/python
 	.cache/python/bin/pip install --quiet --disable-pip-version-check -r clients/python/requirements-dev.txt
 	@touch $@
+
+.PHONY: chaos
+chaos: ## Kill the edge under load and check that nothing is lost (CHAOS=flags)
+	go run ./test/chaos $(CHAOS)
+
+.PHONY: chaos-bugs
+chaos-bugs: ## Break each promise in a copy and demand that a check notices
+	go run ./test/chaos bugs
