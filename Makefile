@@ -62,7 +62,7 @@ generate: $(buf) clients/node/node_modules/.package-lock.json $(python_ready) ##
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Fail if generated code is stale
-	@stale=$$(git status --porcelain -- proto clients/node/src clients/python/src | grep -E '\.pb\.go|_gen|_pb' || true); \
+	@stale=$$(git status --porcelain -- proto clients/node/src/gen clients/python/src/sio_edge/_gen | grep -v '\.proto$$' || true); \
 	if [ -n "$$stale" ]; then echo "generated code is stale:"; echo "$$stale"; exit 1; fi
 
 .PHONY: lint

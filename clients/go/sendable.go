@@ -11,7 +11,7 @@ import (
 )
 
 // maxMessage is the largest message that the edge reads, less some room for what is around it.
-const maxMessage = 4<<20 - 64<<10
+const maxMessage = 8<<20 - 64<<10
 
 var errTooLarge = errors.New("larger than 4 MB")
 

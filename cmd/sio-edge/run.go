@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http/pprof"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/control"
@@ -22,15 +20,9 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 )
 
-// gcPercent trades CPU for memory: an edge's heap is mostly connections that do nothing, and what
-// the collector lets grow before it runs is paid for each of them.
-const gcPercent = 50
-
 // run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
 func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	kept, id, err := openStore(s, log)
 	if err != nil {
 		return err

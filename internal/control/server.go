@@ -78,7 +78,7 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 		started: time.Now(), stopping: make(chan struct{}), health: health.NewServer()}
 	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
 	s.grpc = grpc.NewServer(
-		grpc.MaxRecvMsgSize(4<<20),
+		grpc.MaxRecvMsgSize(8<<20),
 		grpc.MaxConcurrentStreams(100),
 		grpc.MaxHeaderListSize(16<<10),
 		grpc.InitialWindowSize(window),

@@ -10,7 +10,7 @@ interface Incoming {
 }
 
 /** What the edge takes in one message, less room for what is beside the payload. */
-const MAX_MESSAGE = (4 << 20) - (64 << 10);
+const MAX_MESSAGE = (8 << 20) - (64 << 10);
 
 /** Throws for what would end the stream. */
 export function checkSize(bytes: number): void {

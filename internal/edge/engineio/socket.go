@@ -148,6 +148,9 @@ func (s *Socket) uncorkLocked() {
 	s.corked = false
 	s.prolongLocked()
 	s.flushLocked()
+	if s.conn == nil && s.polls != nil && s.polls.probed() {
+		s.releaseLocked() // a GET that came meanwhile must not wait: the client upgrades after it
+	}
 }
 
 // Transport is the name of the transport that carries the Socket now.

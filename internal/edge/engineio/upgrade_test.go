@@ -246,3 +246,24 @@ func TestUpgradeTimeout(t *testing.T) {
 		c.say("3")
 	})
 }
+
+// A client that emits while it upgrades: its GET arrives while its POST is being handled, and must
+// be answered when that is done, or the client waits with its `5` for ever.
+func TestU07_AGetDuringAPostIsReleasedOnceProbed(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	f := &floor{hear: func(*Socket, bool, []byte) { close(entered); <-leave }}
+	e := newEdge(t, Config{}, f)
+	sid, q := e.poll()
+	c := e.probe(sid)
+	c.say("2probe")
+	c.want("3probe")
+	posted := e.async("POST", q, "4hello")
+	<-entered
+	got := e.async("GET", q, "")
+	eventually(t, "a GET waits", f.last().pollWaits)
+	close(leave)
+	if a := <-got; a.body != "6" {
+		t.Errorf("the GET got %q", a.body)
+	}
+	<-posted
+}
