@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/control"
+	"github.com/sio-edge/sio-edge/internal/control/console"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/control/metrics"
 	"github.com/sio-edge/sio-edge/internal/edge"
@@ -41,6 +42,8 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 		Connections: engine.Connections}, groups, sockets, log)
 	front := newFront(s, engine, measured, log)
 	ctl.MountJSON(front.Ops)
+	ctl.MountTail(front.Ops)
+	console.Mount(front.Ops)
 	if s.Pprof {
 		front.Ops.HandleFunc("/debug/pprof/", pprof.Index)
 		front.Ops.HandleFunc("/debug/pprof/profile", pprof.Profile)

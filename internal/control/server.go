@@ -96,6 +96,7 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 
+	s.tails.session = sockets.Get
 	emitted := s.tails.emitted
 	sockets.Tap.Store(&emitted)
 	settled := func(d group.Settled) {

@@ -22,7 +22,9 @@ const tailQueue = 1024
 // does.
 type tails struct {
 	watched atomic.Bool
-	hook    func(on bool) // called when watched changes; static after construction
+	// Static after construction.
+	hook    func(on bool) // called when watched changes
+	session func(namespace, sid string) (socketio.Session, error)
 
 	mu      sync.Mutex // guards the following
 	readers map[*tail]struct{}
@@ -97,7 +99,31 @@ func (t *tails) emitted(e *socketio.Emit, receipt socketio.Receipt) {
 	entry := &pb.TailEventsResponse{At: timestamppb.Now(), Entry: &pb.TailEventsResponse_Emitted{
 		Emitted: &pb.Emitted{Emit: emit, Receipt: convert.Receipt(receipt)}}}
 	t.show(entry, func(r *tail) bool {
-		return r.wantsEvent(e.Event) && (r.target == nil || r.target.Namespace == e.Target.Namespace)
+		return r.wantsEvent(e.Event) && t.reaches(&e.Target, r.target)
+	})
+}
+
+// maxFollowed is how many sessions a reader may ask for by name and be spared emits to others.
+const maxFollowed = 16
+
+// reaches says whether an emit concerns the sessions that a reader follows. No lock of the floor
+// below is held here, so it may be asked where they are.
+func (t *tails) reaches(emit, wanted *socketio.Target) bool {
+	switch {
+	case wanted == nil:
+		return true
+	case wanted.Namespace != emit.Namespace:
+		return false
+	case wanted.Everyone || emit.Everyone || len(wanted.SIDs) > maxFollowed:
+		return true
+	}
+	return slices.ContainsFunc(wanted.SIDs, func(sid string) bool {
+		if slices.Contains(emit.SIDs, sid) {
+			return true
+		}
+		k, err := t.session(wanted.Namespace, sid)
+		return err == nil && (slices.Contains(emit.UserIDs, k.UserID) ||
+			slices.ContainsFunc(emit.Rooms, func(room string) bool { return slices.Contains(k.Rooms, room) }))
 	})
 }
 
@@ -130,23 +156,10 @@ func (r *tail) wantsSocket(s *socketio.Socket) bool {
 
 // TailEvents streams what passes, from now on.
 func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_TailEventsServer) error {
-	var target *socketio.Target
-	if req.Filter != nil {
-		target = filter(req.Filter)
-		if len(target.Rooms)+len(target.UserIDs) > 0 {
-			now, err := s.sockets.List(target, "", int(^uint(0)>>1))
-			if err != nil {
-				return convert.Status(err).Err()
-			}
-			for _, k := range now {
-				target.SIDs = append(target.SIDs, k.SID)
-			}
-		}
-		if target.Namespace == "" {
-			target.Namespace = "/"
-		}
+	r, err := s.openTail(req)
+	if err != nil {
+		return err
 	}
-	r := s.tails.open(target, req.Events)
 	defer s.tails.close(r)
 	for {
 		select {
@@ -155,8 +168,7 @@ func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_Ta
 		case <-s.stopping:
 			return errStopping
 		case entry := <-r.entries:
-			if n := r.missed.Swap(0); n > 0 {
-				missed := &pb.TailEventsResponse{At: entry.At, Entry: &pb.TailEventsResponse_Missed{Missed: n}}
+			if missed := r.missing(); missed != nil {
 				if err := stream.Send(missed); err != nil {
 					return err
 				}
@@ -166,4 +178,35 @@ func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_Ta
 			}
 		}
 	}
+}
+
+// openTail begins to collect what a reader asks for. Rooms and users become the sessions that are
+// there now.
+func (s *Server) openTail(req *pb.TailEventsRequest) (*tail, error) {
+	if req.Filter == nil {
+		return s.tails.open(nil, req.Events), nil
+	}
+	target := filter(req.Filter)
+	if len(target.Rooms)+len(target.UserIDs) > 0 {
+		now, err := s.sockets.List(target, "", int(^uint(0)>>1))
+		if err != nil {
+			return nil, convert.Status(err).Err()
+		}
+		for _, k := range now {
+			target.SIDs = append(target.SIDs, k.SID)
+		}
+	}
+	if target.Namespace == "" {
+		target.Namespace = "/"
+	}
+	return s.tails.open(target, req.Events), nil
+}
+
+// missing is the entry that says how many were missed, nil if none were.
+func (r *tail) missing() *pb.TailEventsResponse {
+	n := r.missed.Swap(0)
+	if n == 0 {
+		return nil
+	}
+	return &pb.TailEventsResponse{At: timestamppb.Now(), Entry: &pb.TailEventsResponse_Missed{Missed: n}}
 }

@@ -53,6 +53,7 @@ func newWorldOn(t *testing.T, disk socketio.Store) *world {
 	public := httptest.NewServer(engine)
 	mux := http.NewServeMux()
 	ctl.MountJSON(mux)
+	ctl.MountTail(mux)
 	ops := httptest.NewServer(mux)
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

@@ -124,7 +124,7 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 		},
 	}
 	s.ops = &http.Server{
-		Handler:           s.onlyLocal(s.Ops),
+		Handler:           s.onlyLocal(http.NewCrossOriginProtection().Handler(s.Ops)),
 		ReadHeaderTimeout: s.config.HeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
 		MaxHeaderBytes:    maxHead,
@@ -233,7 +233,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // onlyLocal keeps everyone else away from the ops listener: other machines, which may only ask
-// for health and metrics, and web pages. A page whose name is made to resolve to 127.0.0.1 sends
+// for health and metrics, and web pages, which must not
+// even send there. A page whose name is made to resolve to 127.0.0.1 sends
 // its own name as Host.
 func (s *Server) onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

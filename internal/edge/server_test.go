@@ -583,6 +583,24 @@ func TestOpsOffLoopback(t *testing.T) {
 	}
 }
 
+// A page of another site may not even send what an operator may.
+func TestOpsRefusesOtherSites(t *testing.T) {
+	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
+	s.OpsAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}
+	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) {})
+	for site, want := range map[string]int{"": 200, "same-origin": 200, "none": 200, "same-site": 403, "cross-site": 403} {
+		r := httptest.NewRequest("POST", "http://127.0.0.1:9090/command", nil)
+		if site != "" {
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		w := httptest.NewRecorder()
+		s.ops.Handler.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("Sec-Fetch-Site %q: %d, want %d", site, w.Code, want)
+		}
+	}
+}
+
 func TestH20ClientAddr(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, tt := range []struct {
