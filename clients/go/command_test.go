@@ -98,7 +98,7 @@ func TestSocketCommands(t *testing.T) {
 	}
 	next()
 	for _, err := range []error{me.Join("\xff"), me.Set("\xff", ""), e.To("\xff").Emit(t.Context(), "x"),
-		e.Emit(t.Context(), "\xff"), e.Emit(t.Context(), "big", make([]byte, 5<<20)), e.ToUsers("\xff").Disconnect(t.Context(), false)} {
+		e.Emit(t.Context(), "\xff"), e.Emit(t.Context(), "big", make([]byte, 9<<20)), e.ToUsers("\xff").Disconnect(t.Context(), false)} {
 		if err == nil {
 			t.Error("something that no edge can read was sent")
 		}

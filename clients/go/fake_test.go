@@ -52,7 +52,7 @@ func (f *fakeEdge) listen(addr string) {
 		f.t.Fatal(err)
 	}
 	f.addr = lis.Addr().String()
-	f.server = grpc.NewServer(grpc.MaxRecvMsgSize(8<<20))
+	f.server = grpc.NewServer(grpc.MaxRecvMsgSize(8 << 20))
 	pb.RegisterEventServiceServer(f.server, f)
 	pb.RegisterSessionServiceServer(f.server, f)
 	go f.server.Serve(lis)

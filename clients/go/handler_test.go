@@ -94,8 +94,8 @@ func TestOnPanicsOnWhatIsNoHandler(t *testing.T) {
 func TestAnswerTooLarge(t *testing.T) {
 	f := newFakeEdge(t)
 	e := newEdge(f)
-	e.On("big", func(context.Context, *sioedge.Socket) ([]byte, error) { return make([]byte, 5<<20), nil })
-	e.On("hand", func(_ context.Context, _ *sioedge.Socket, ack sioedge.Ack) error { return ack(make([]byte, 5<<20)) })
+	e.On("big", func(context.Context, *sioedge.Socket) ([]byte, error) { return make([]byte, 9<<20), nil })
+	e.On("hand", func(_ context.Context, _ *sioedge.Socket, ack sioedge.Ack) error { return ack(make([]byte, 9<<20)) })
 	run(t, e)
 	s := f.accept(fresh)
 	for _, name := range []string{"big", "hand"} {
