@@ -52,7 +52,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 
 	restored := 0
 	if kept != nil {
-		restored = restore(sockets, groups, kept, log)
+		restored = restore(sockets, groups, kept, ctl.Remember, log)
 	}
 	measured.Watch(metrics.Sources{Version: version, Identity: id, MaxConnections: int(s.MaxConnections), Insecure: s.insecure(),
 		Engine: engine, Sockets: sockets, Groups: groups, Store: kept})
@@ -139,7 +139,7 @@ func newFront(s settings, engine *engineio.Server, measured *metrics.Metrics, lo
 }
 
 // restore takes back what the store has kept: sessions first, for events speak of them.
-func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, log *slog.Logger) int {
+func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, emit func(string, time.Time), log *slog.Logger) int {
 	load := func(t store.Table, f func(string, uint64, []byte)) (whole bool) {
 		damaged, err := kept.Load(t, f)
 		if damaged > 0 || err != nil {
@@ -155,6 +155,7 @@ func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, 
 		Namespaces: func(yield func(string, []byte)) bool {
 			return load(store.Namespaces, func(name string, _ uint64, record []byte) { yield(name, record) })
 		},
+		Emit: emit,
 	})
 	_, broken := groups.Restore(
 		func(yield func(string, []byte)) {

@@ -76,3 +76,24 @@ func TestTheResultOfAnEmitWaitsForTheCommit(t *testing.T) {
 		t.Errorf("result %v", r)
 	}
 }
+
+// P16: of a command that a former process has done, only the result is given again.
+func TestACommandOfAFormerProcessIsDoneOnce(t *testing.T) {
+	w := newWorld(t)
+	w.server.Remember("k", time.Now())
+	w.server.Remember("old", time.Now().Add(-time.Hour))
+	m := w.attach(chat())
+	m.snapshot()
+	c, sid := w.connect()
+	m.delivery()
+	target := &pb.Target{Sids: []string{sid}}
+	m.commands(emit("k", "done", `[]`, target), emit("old", "forgotten", `[]`, target))
+	var results []*pb.CommandResult
+	for len(results) < 2 {
+		results = append(results, m.recv().GetResults().GetResults()...)
+	}
+	if results[0].Status != nil || !results[0].Receipt.RepeatedCommand || results[1].Receipt.RepeatedCommand {
+		t.Errorf("results %v", results)
+	}
+	equal(t, "packet", c.recv(), `42["forgotten","1"]`)
+}

@@ -35,6 +35,7 @@ type entry struct {
 	body   uint64        // hash of the command
 	result *pb.CommandResult
 	relay  *ackRelay // of an emit with acknowledgements
+	former bool      // a former process did it
 }
 
 type dated struct {
@@ -62,7 +63,7 @@ func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
 		l.order = l.order[1:]
 	}
 	if e, ok := l.results[c.CommandId]; ok {
-		if e.body != hash {
+		if e.body != hash && !e.former {
 			other := &entry{done: make(chan struct{}), result: &pb.CommandResult{CommandId: c.CommandId,
 				Status: convert.Failure(codes.AlreadyExists, "COMMAND_ID_REUSED", "command_id was used for another command").Proto()}}
 			close(other.done)
@@ -74,6 +75,19 @@ func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
 	l.results[c.CommandId] = e
 	l.order = append(l.order, dated{c.CommandId, now})
 	return e, true
+}
+
+// remember takes over that a former process has done a command. What its result was is not known,
+// but that it was no failure.
+func (l *ledger) remember(id string, at time.Time) {
+	e := &entry{done: make(chan struct{}), former: true}
+	e.finish(&pb.CommandResult{CommandId: id, Receipt: &pb.Receipt{}})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(at) < ledgerWindow {
+		l.results[id] = e
+		l.order = append(l.order, dated{id, at})
+	}
 }
 
 // finish makes the result known to those who repeat the command.

@@ -66,6 +66,9 @@ type Server struct {
 	draining atomic.Bool
 }
 
+// Remember takes over that a former process has done a command. It is called before Serve.
+func (s *Server) Remember(id string, at time.Time) { s.ledger.remember(id, at) }
+
 // errStopping ends the streams when the edge stops.
 var errStopping = convert.Failure(codes.Unavailable, "EDGE_DRAINING", "the edge stops").Err()
 

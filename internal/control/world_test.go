@@ -32,6 +32,7 @@ type world struct {
 	ops     *httptest.Server
 	conn    *grpc.ClientConn
 	sockets *socketio.Server
+	server  *control.Server
 }
 
 func newWorld(t *testing.T) *world { return newWorldOn(t, nil) }
@@ -74,7 +75,7 @@ func newWorldOn(t *testing.T, disk socketio.Store) *world {
 		sockets.Close()
 		groups.Close()
 	})
-	return &world{t: t, url: public.URL + "/socket.io/?EIO=4&transport=polling", ops: ops, conn: conn, sockets: sockets}
+	return &world{t: t, url: public.URL + "/socket.io/?EIO=4&transport=polling", ops: ops, conn: conn, sockets: sockets, server: ctl}
 }
 
 func (w *world) context() context.Context {

@@ -28,7 +28,12 @@ const Invalid = "COMMAND_INVALID"
 func Command(c *pb.Command, sink socketio.AckSink) (socketio.Command, error) {
 	switch op := c.Op.(type) {
 	case *pb.Command_Emit:
-		return Emit(op.Emit, sink)
+		m, err := Emit(op.Emit, sink)
+		if err != nil {
+			return nil, err // not m: it is nil of a type
+		}
+		m.ID = c.CommandId
+		return m, nil
 	case *pb.Command_Join:
 		return &socketio.Join{Target: Target(op.Join.Target), Rooms: op.Join.Rooms}, nil
 	case *pb.Command_Leave:

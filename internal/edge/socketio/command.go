@@ -25,6 +25,7 @@ type Command interface{ target() *Target }
 
 // Emit sends an event to the selected clients.
 type Emit struct {
+	ID          string // given by who sent it, to know it again after a restart; may be empty
 	Target      Target
 	Event       string
 	Args        []byte // a JSON array

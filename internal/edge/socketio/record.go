@@ -178,7 +178,7 @@ func parseSession(b []byte) (*sessionRecord, error) {
 
 // appendPacket writes what is kept of an emit: 1 event, 2 args, 3 attachments, 4 at, 5 ttl,
 // 6 asks for an acknowledgement, 7 rooms, 8 sids, 9 user ids, 10 everyone, 11 rooms and 12 sids
-// that are excepted.
+// that are excepted, 13 the command's id.
 func appendPacket(b []byte, e *Emit, at int64) []byte {
 	b = appendString(b, 1, e.Event)
 	b = appendGroup(b, 2, e.Args)
@@ -189,6 +189,8 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 	b = appendUint(b, 5, uint64(e.TTL))
 	if e.AckTimeout > 0 {
 		b = appendUint(b, 6, 1)
+	} else {
+		b = appendString(b, 13, e.ID) // who waited for answers asks again
 	}
 	t := &e.Target
 	for field, names := range map[protowire.Number][]string{7: t.Rooms, 8: t.SIDs, 9: t.UserIDs, 11: t.ExceptRooms, 12: t.ExceptSIDs} {
@@ -204,10 +206,10 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 
 // parsePacket makes the packet that appendPacket wrote, ready to be sent again. The answer to
 // one that asks for an acknowledgement finds nobody: who waited for it died with the process.
-func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
+func parsePacket(n *Namespace, offset uint64, b []byte) (p packet, id string, err error) {
 	e := &Emit{Target: Target{Namespace: n.Name}}
-	p := packet{offset: offset}
-	err := fields(b, func(field protowire.Number, num uint64, v []byte) {
+	p = packet{offset: offset}
+	err = fields(b, func(field protowire.Number, num uint64, v []byte) {
 		t := &e.Target
 		switch field {
 		case 1:
@@ -234,10 +236,12 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 			t.ExceptRooms = append(t.ExceptRooms, string(v))
 		case 12:
 			t.ExceptSIDs = append(t.ExceptSIDs, string(v))
+		case 13:
+			id = string(v)
 		}
 	})
 	if err != nil || len(e.Args) < 2 {
-		return packet{}, errRecord
+		return packet{}, "", errRecord
 	}
 	p.address(&e.Target)
 	position := formatOffset(offset)
@@ -247,7 +251,7 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (packet, error) {
 	p.message = engineio.NewMessageFunc(func(b []byte) []byte {
 		return sio.AppendEvent(b, n.Name, orphanAcks+offset, p.orphan, e.Event, e.Args, position, len(e.Attachments))
 	}, e.Attachments)
-	return p, nil
+	return p, id, nil
 }
 
 // orphanAcks and the offset of a packet make an acknowledgement id that no waiter ever has. It is

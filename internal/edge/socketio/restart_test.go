@@ -22,8 +22,9 @@ type disk struct {
 	pending  []func(*files)
 	waiters  []func(error)
 	dead     bool
-	unwhole  bool // some packet cannot be read
-	withheld bool // nothing is committed
+	unwhole  bool     // some packet cannot be read
+	withheld bool     // nothing is committed
+	known    []string // ids of emits that were found at starts
 }
 
 type files struct {
@@ -156,6 +157,7 @@ func inWorlds(t *testing.T, cfg socketio.Config, f func(w *world, d *disk, resta
 					}
 					return true
 				},
+				Emit: func(id string, _ time.Time) { d.known = append(d.known, id) },
 			})
 		}
 		start()
@@ -347,5 +349,25 @@ func TestAnOffsetOfTheSessionBeforeMeansFromTheStart(t *testing.T) {
 		c = w.open()
 		c.send(`40{"pid":"` + pid + `","offset":"1"}`)
 		equal(t, "reply", c.recv(), `42["news","c","3"]`+"\x1e"+`40{"sid":"`+sid+`","pid":"`+pid+`"}`)
+	})
+}
+
+func TestP16AnEmitIsKnownAgainAfterAKill(t *testing.T) {
+	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
+		_, sid, _ := w.connect()
+		for _, id := range []string{"kept", "asks", "nobody", "volatile"} {
+			e := news(to(sid), `[]`)
+			e.ID, e.Volatile = id, id == "volatile"
+			if id == "asks" {
+				e.AckTimeout, e.Acks = time.Hour, &answers{}
+			}
+			if id == "nobody" {
+				e.Target = to("nobody")
+			}
+			w.emit(e)
+		}
+		settle()
+		restart()
+		equal(t, "ids", strings.Join(d.known, " "), "kept")
 	})
 }

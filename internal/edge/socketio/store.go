@@ -83,6 +83,8 @@ type Kept struct {
 	Sessions   func(yield func(key uint64, record []byte)) (whole bool)
 	Packets    func(yield func(namespace string, offset uint64, record []byte)) (whole bool)
 	Namespaces func(yield func(namespace string, record []byte)) (whole bool)
+	// Emit is told the id of every Emit whose packet is kept, and when it was applied.
+	Emit func(id string, at time.Time)
 }
 
 // Restore takes back what a Store has kept: sessions wait for their clients with what is left of
@@ -148,10 +150,13 @@ func (s *Server) restorePackets(kept Kept, broken *int) (whole bool) {
 	})
 	whole = kept.Packets(func(namespace string, offset uint64, record []byte) {
 		n := s.namespace(namespace)
-		p, err := parsePacket(n, offset, record)
+		p, id, err := parsePacket(n, offset, record)
 		if err != nil {
 			*broken++
 			return
+		}
+		if id != "" {
+			kept.Emit(id, time.Unix(0, p.at))
 		}
 		// Nobody could come for it while the edge was down, however long that was.
 		p.since = s.age()
