@@ -28,6 +28,7 @@ type operatorCmds struct {
 	Rooms      roomsCmd      `cmd:"" group:"A running edge:" help:"Show the rooms of a namespace."`
 	Groups     groupsCmd     `cmd:"" group:"A running edge:" help:"Show the groups of backends and how they keep up."`
 	Tail       tailCmd       `cmd:"" group:"A running edge:" help:"Show what passes through the edge, as it passes."`
+	Top        topCmd        `cmd:"" group:"A running edge:" help:"Show the edge live: figures, groups, sessions, the tail."`
 	Completion completionCmd `cmd:"" group:"A running edge:" help:"Print a completion script for a shell."`
 }
 
