@@ -145,7 +145,7 @@ func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, 
 		if damaged > 0 || err != nil {
 			log.Error("records of the store failed their check and are lost", "records", damaged, "error", err)
 		}
-		return damaged == 0 && err == nil
+		return damaged == 0 && err == nil && kept.Whole(t)
 	}
 	restored, _ := sockets.Restore(socketio.Kept{
 		Sessions: func(yield func(uint64, []byte)) bool {

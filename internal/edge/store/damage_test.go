@@ -110,7 +110,7 @@ func (o *outcome) try(t *testing.T, path string, raw []byte, want map[change]str
 		o.told++
 	}
 	if l := s.Loss; l != nil {
-		if !l.Hidden && l.Sessions == 0 && len(l.Namespaces) == 0 && missing > 0 {
+		if !l.Hidden && l.Sessions == 0 && l.whole(Packets) && missing > 0 {
 			lost := 0 // of events and groups
 			for c := range want {
 				if c.table == Events || c.table == Groups {
@@ -210,7 +210,9 @@ func TestPageSwaps(t *testing.T) {
 				page(b, x)[j] = byte(r.Uint32())
 			}
 		case 4:
-			if x*size+size <= len(older) {
+			// A meta page of the commit before the last but one is what a disk leaves that only
+			// says it has synced: no file can tell that by itself.
+			if x >= 2 && x*size+size <= len(older) {
 				copy(page(b, x), page(older, x))
 			}
 		}
@@ -261,7 +263,7 @@ func TestDamageIsToldInOneSentence(t *testing.T) {
 	os.WriteFile(path, raw, 0o600)
 	var out bytes.Buffer
 	s := open(t, path, Options{Log: slog.New(slog.NewTextHandler(&out, nil))})
-	if s.Loss == nil || s.Loss.Hidden || s.Loss.Sessions != 1 || len(s.Loss.Namespaces) > 0 {
+	if s.Loss == nil || s.Loss.Hidden || s.Loss.Sessions != 1 || !s.Whole(Packets) {
 		t.Errorf("%+v", s.Loss)
 	}
 	if got, _ := load(t, s, Sessions); len(got) != countOf(want, Sessions)-1 {

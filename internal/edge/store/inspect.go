@@ -137,7 +137,7 @@ func (in *inspector) stop(err error) {
 
 // metas reads the two meta pages and returns the root of the one that is asked for.
 func (in *inspector) metas(v view) (root uint64, err error) {
-	var best uint64
+	var best, last uint64
 	valid := 0
 	take := func(offset int64) bool {
 		var b [pageHeader + 64]byte
@@ -149,10 +149,15 @@ func (in *inspector) metas(v view) (root uint64, err error) {
 		h.Write(m[:56])
 		page := int64(order.Uint32(m[8:]))
 		if order.Uint32(m) != boltMagic || order.Uint32(m[4:]) != boltVersion || order.Uint64(m[56:]) != h.Sum64() ||
-			page < 1024 || page > 1<<16 || offset != 0 && offset != page {
+			page < 1024 || page > 1<<16 || offset != 0 && offset != page || (order.Uint64(b[:]) == 0) != (offset == 0) {
 			return false
 		}
-		if txid := order.Uint64(m[48:]); valid == 0 || txid > best == (v == newest) {
+		txid := order.Uint64(m[48:])
+		if valid > 0 && txid != last+1 && last != txid+1 {
+			in.fault("its meta pages are not of two commits in a row")
+		}
+		last = txid
+		if valid == 0 || txid > best == (v == newest) {
 			best = txid
 			in.page, root, in.high = page, order.Uint64(m[16:]), order.Uint64(m[40:])
 		}

@@ -27,8 +27,16 @@ type Loss struct {
 	Sessions int
 	// Hidden is set if records may be missing that nobody can name, or be of an earlier time.
 	Hidden bool
-	// Namespaces are those whose packet log has a hole.
-	Namespaces []string
+
+	tables map[Table]struct{} // that are not whole
+}
+
+// Whole says whether Open found everything in a table that was put there.
+func (s *Store) Whole(t Table) bool { return s.Loss == nil || s.Loss.whole(t) }
+
+func (l *Loss) whole(t Table) bool {
+	_, lost := l.tables[t]
+	return !lost && !l.Hidden
 }
 
 // open opens the file, sets it aside if it is damaged, makes it if it is not there.
@@ -221,17 +229,17 @@ func (s *Store) setAside() (aside string, err error) {
 const maxAside = 4
 
 func (f *finding) loss(aside string) *Loss {
-	l := &Loss{Aside: aside, Faults: f.faults, Hidden: len(f.faults) > 0}
+	l := &Loss{Aside: aside, Faults: f.faults, Hidden: len(f.faults) > 0, tables: make(map[Table]struct{})}
 	bad := 0
 	for p, v := range f.places {
 		l.Kept += v.good
 		bad += v.bad
 		l.Hidden = l.Hidden || !v.told()
-		switch {
-		case p.table == Sessions:
+		if !v.whole() {
+			l.tables[p.table] = struct{}{}
+		}
+		if p.table == Sessions {
 			l.Sessions = max(int(v.want.records)-v.good, v.bad)
-		case p.table == Packets && !v.whole():
-			l.Namespaces = append(l.Namespaces, p.sub)
 		}
 	}
 	if v := f.places[place{table: Sessions}]; v == nil || l.Hidden && v.want.records == 0 {
