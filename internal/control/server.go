@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -82,6 +83,7 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(8<<20),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
 		grpc.MaxConcurrentStreams(100),
 		grpc.MaxHeaderListSize(16<<10),
 		grpc.InitialWindowSize(window),

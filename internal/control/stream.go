@@ -130,6 +130,13 @@ func (st *stream) send(m *pb.SubscribeResponse) error {
 	return st.rpc.Send(m)
 }
 
+// sendBatch sends deliveries, which the codec takes as the bytes that they are.
+func (st *stream) sendBatch(b *convert.Batch) error {
+	st.sending.Lock()
+	defer st.sending.Unlock()
+	return st.rpc.SendMsg(b)
+}
+
 // snapshotPart is how many sessions one message of a Snapshot holds.
 const snapshotPart = 256
 
@@ -189,7 +196,7 @@ func (st *stream) deliver(ctx context.Context) error {
 				n++
 			}
 			rest = rest[n:]
-			if err := st.send(batch.Message()); err != nil {
+			if err := st.sendBatch(&batch); err != nil {
 				return err
 			}
 		}

@@ -46,12 +46,8 @@ func TestABatchSaysTheSameAsMessagesOfTheirOwn(t *testing.T) {
 		for i := range all { // another order each time, so that every kind follows every other
 			b.Add(uint64(i+1), 2, 9, 0, all[(i+round)%len(all)])
 		}
-		raw, err := proto.Marshal(b.Message())
-		if err != nil {
-			t.Fatal(err)
-		}
 		var got pb.SubscribeResponse
-		if err := proto.Unmarshal(raw, &got); err != nil {
+		if err := proto.Unmarshal(b.Wire(), &got); err != nil {
 			t.Fatal(err)
 		}
 		for i, d := range got.GetDeliveries().Deliveries {
@@ -71,7 +67,7 @@ func TestABatchAllocatesNothingOnceItHasGrown(t *testing.T) {
 		for i := range 64 {
 			b.Add(uint64(i), 1, uint64(i), 0, ev)
 		}
-		b.Message()
+		b.Wire()
 	}
 	fill()
 	if n := testing.AllocsPerRun(100, fill); n != 0 {

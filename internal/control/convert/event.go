@@ -10,66 +10,9 @@ import (
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
-// Batch builds messages of deliveries in memory that it reuses, because the messages of one
-// event are many small objects. The zero value is ready. What Message returns is good until the
-// next Reset: gRPC encodes a message before Send returns.
-type Batch struct {
-	slots []*slot
-	list  pb.DeliveryBatch
-	kind  pb.SubscribeResponse_Deliveries
-	msg   pb.SubscribeResponse
-}
-
-// slot is one delivery with everything that a ClientEvent, the most frequent kind, is made of.
-type slot struct {
-	delivery pb.Delivery
-	event    pb.Event
-	at       timestamppb.Timestamp
-	kind     pb.Event_ClientEvent
-	client   pb.ClientEvent
-	payload  pb.Payload
-}
-
-// Reset empties the batch.
-func (b *Batch) Reset() { b.list.Deliveries = b.list.Deliveries[:0] }
-
-// Add appends a delivery.
-func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socketio.Event) {
-	n := len(b.list.Deliveries)
-	if n == len(b.slots) {
-		s := new(slot)
-		s.delivery.Event = &s.event
-		s.event.ReceivedAt = &s.at
-		s.kind.ClientEvent = &s.client
-		s.client.Payload = &s.payload
-		b.slots = append(b.slots, s)
-	}
-	s := b.slots[n]
-	s.delivery.DeliveryId, s.delivery.Attempt = id, attempt
-	fill(&s.event, offset, prevSeq, ev)
-	s.at.Seconds, s.at.Nanos = ev.At.Unix(), int32(ev.At.Nanosecond())
-	s.event.ReceivedAt = &s.at
-	if ev.Kind == socketio.ClientEvent {
-		s.client.Event, s.client.WantsReply, s.client.NumericName = ev.Name, ev.WantsReply, ev.NumericName
-		s.payload.Json, s.payload.Attachments = ev.Args, ev.Attachments
-		s.event.Kind = &s.kind
-	} else {
-		lifeKind(&s.event, ev)
-	}
-	b.list.Deliveries = append(b.list.Deliveries, &s.delivery)
-}
-
-// Message returns the batch as a message of the stream.
-func (b *Batch) Message() *pb.SubscribeResponse {
-	b.kind.Deliveries = &b.list
-	b.msg.Message = &b.kind
-	return &b.msg
-}
-
 // Event returns an event as a message of its own.
 func Event(offset uint64, ev *socketio.Event) *pb.Event {
-	m := &pb.Event{ReceivedAt: timestamppb.New(ev.At)}
-	fill(m, offset, 0, ev)
+	m := &pb.Event{Offset: offset, Sid: ev.Socket.SID, Namespace: ev.Socket.Nsp.Name, Seq: ev.Seq, ReceivedAt: timestamppb.New(ev.At)}
 	if ev.Kind == socketio.ClientEvent {
 		m.Kind = &pb.Event_ClientEvent{ClientEvent: &pb.ClientEvent{Event: ev.Name, WantsReply: ev.WantsReply,
 			NumericName: ev.NumericName, Payload: &pb.Payload{Json: ev.Args, Attachments: ev.Attachments}}}
@@ -79,10 +22,7 @@ func Event(offset uint64, ev *socketio.Event) *pb.Event {
 	return m
 }
 
-func fill(m *pb.Event, offset, prevSeq uint64, ev *socketio.Event) {
-	m.Offset, m.Sid, m.Namespace, m.Seq, m.PrevSeq = offset, ev.Socket.SID, ev.Socket.Nsp.Name, ev.Seq, prevSeq
-}
-
+// lifeKind sets what an event of a session's life says.
 func lifeKind(m *pb.Event, ev *socketio.Event) {
 	l := ev.Life
 	switch ev.Kind {

@@ -1,0 +1,159 @@
+package convert
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// Batch is a SubscribeResponse with deliveries, written as bytes right away: the messages of one
+// event are many small objects, and most of the edge's work beside system calls was making,
+// measuring and walking them. The zero value is ready; its memory is reused after Reset.
+type Batch struct{ b []byte }
+
+// The numbers of the fields in event_service.proto and event.proto that are written here. The
+// tests compare with what the generated code makes of the same events.
+const (
+	responseDeliveries protowire.Number = 2
+	batchDelivery      protowire.Number = 1
+	deliveryID         protowire.Number = 1
+	deliveryAttempt    protowire.Number = 2
+	deliveryEvent      protowire.Number = 3
+	eventOffset        protowire.Number = 1
+	eventSid           protowire.Number = 2
+	eventNamespace     protowire.Number = 3
+	eventSeq           protowire.Number = 4
+	eventPrevSeq       protowire.Number = 5
+	eventReceivedAt    protowire.Number = 6
+	eventClientEvent   protowire.Number = 15
+	timestampSeconds   protowire.Number = 1
+	timestampNanos     protowire.Number = 2
+	clientEvent        protowire.Number = 1
+	clientPayload      protowire.Number = 2
+	clientWantsReply   protowire.Number = 3
+	clientNumericName  protowire.Number = 4
+	payloadJSON        protowire.Number = 1
+	payloadAttachments protowire.Number = 2
+	sizeOfHead                          = 11 // a tag and the longest length
+)
+
+// Reset empties the batch.
+func (b *Batch) Reset() { b.b = append(b.b[:0], make([]byte, sizeOfHead)...) }
+
+// Wire returns the message. It is good until the next Reset.
+func (b *Batch) Wire() []byte {
+	if len(b.b) == 0 {
+		return nil
+	}
+	size := len(b.b) - sizeOfHead
+	var head [sizeOfHead]byte
+	h := protowire.AppendVarint(protowire.AppendTag(head[:0], responseDeliveries, protowire.BytesType), uint64(size))
+	start := sizeOfHead - len(h)
+	copy(b.b[start:], h)
+	return b.b[start:]
+}
+
+// Add appends a delivery.
+func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socketio.Event) {
+	var kind []byte // of an event of a session's life, with its tag
+	if ev.Kind != socketio.ClientEvent {
+		var m pb.Event
+		lifeKind(&m, ev)
+		kind, _ = proto.Marshal(&m) // made of strings that are UTF-8: it cannot fail
+	}
+	payload := sizeBytes(payloadJSON, len(ev.Args))
+	for _, a := range ev.Attachments {
+		payload += protowire.SizeTag(payloadAttachments) + protowire.SizeBytes(len(a))
+	}
+	client := sizeBytes(clientEvent, len(ev.Name)) + protowire.SizeTag(clientPayload) + protowire.SizeBytes(payload) +
+		sizeFlag(clientWantsReply, ev.WantsReply) + sizeFlag(clientNumericName, ev.NumericName)
+	seconds, nanos := uint64(ev.At.Unix()), uint64(ev.At.Nanosecond())
+	at := sizeVarint(timestampSeconds, seconds) + sizeVarint(timestampNanos, nanos)
+	event := sizeVarint(eventOffset, offset) + sizeBytes(eventSid, len(ev.Socket.SID)) + sizeBytes(eventNamespace, len(ev.Socket.Nsp.Name)) +
+		sizeVarint(eventSeq, ev.Seq) + sizeVarint(eventPrevSeq, prevSeq) + protowire.SizeTag(eventReceivedAt) + protowire.SizeBytes(at)
+	if kind != nil {
+		event += len(kind)
+	} else {
+		event += protowire.SizeTag(eventClientEvent) + protowire.SizeBytes(client)
+	}
+	delivery := sizeVarint(deliveryID, id) + sizeVarint(deliveryAttempt, uint64(attempt)) + protowire.SizeTag(deliveryEvent) + protowire.SizeBytes(event)
+
+	w := openMessage(b.b, batchDelivery, delivery)
+	w = appendVarint(w, deliveryID, id)
+	w = appendVarint(w, deliveryAttempt, uint64(attempt))
+	w = openMessage(w, deliveryEvent, event)
+	w = appendVarint(w, eventOffset, offset)
+	w = appendText(w, eventSid, ev.Socket.SID)
+	w = appendText(w, eventNamespace, ev.Socket.Nsp.Name)
+	w = appendVarint(w, eventSeq, ev.Seq)
+	w = appendVarint(w, eventPrevSeq, prevSeq)
+	w = openMessage(w, eventReceivedAt, at)
+	w = appendVarint(w, timestampSeconds, seconds)
+	w = appendVarint(w, timestampNanos, nanos)
+	if kind != nil {
+		b.b = append(w, kind...)
+		return
+	}
+	w = openMessage(w, eventClientEvent, client)
+	w = appendText(w, clientEvent, ev.Name)
+	w = openMessage(w, clientPayload, payload)
+	if len(ev.Args) > 0 {
+		w = protowire.AppendBytes(protowire.AppendTag(w, payloadJSON, protowire.BytesType), ev.Args)
+	}
+	for _, a := range ev.Attachments {
+		w = protowire.AppendBytes(protowire.AppendTag(w, payloadAttachments, protowire.BytesType), a)
+	}
+	w = appendFlag(w, clientWantsReply, ev.WantsReply)
+	b.b = appendFlag(w, clientNumericName, ev.NumericName)
+}
+
+// Fields with their zero value are not written, as in generated code.
+
+func sizeVarint(n protowire.Number, v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return protowire.SizeTag(n) + protowire.SizeVarint(v)
+}
+
+func sizeBytes(n protowire.Number, size int) int {
+	if size == 0 {
+		return 0
+	}
+	return protowire.SizeTag(n) + protowire.SizeBytes(size)
+}
+
+func sizeFlag(n protowire.Number, v bool) int {
+	if !v {
+		return 0
+	}
+	return protowire.SizeTag(n) + 1
+}
+
+// openMessage begins a message of a known size within another.
+func openMessage(b []byte, n protowire.Number, size int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.BytesType), uint64(size))
+}
+
+func appendVarint(b []byte, n protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+}
+
+func appendText(b []byte, n protowire.Number, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), v)
+}
+
+func appendFlag(b []byte, n protowire.Number, v bool) []byte {
+	if !v {
+		return b
+	}
+	return append(protowire.AppendTag(b, n, protowire.VarintType), 1)
+}
