@@ -92,7 +92,7 @@ func succeed(t *testing.T, cfg Config, j *journal) *edge {
 	return e
 }
 
-func TestP5EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
+func TestP5_EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
 	j := newJournal()
 	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
 		a := e.attach(hello("a"), Fresh)
@@ -113,7 +113,7 @@ func TestP5EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
 	})
 }
 
-func TestP7WhatTheLogHoldsIsDeliveredByTheNextProcess(t *testing.T) {
+func TestP7_WhatTheLogHoldsIsDeliveredByTheNextProcess(t *testing.T) {
 	j := newJournal()
 	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
 		a := e.attach(hello("a"), Fresh)
@@ -180,7 +180,7 @@ func TestHeldEventsWaitAndHoldThoseBehindThem(t *testing.T) {
 	})
 }
 
-func TestP6WhatWaitsIsKeptWhenTheEdgeStops(t *testing.T) {
+func TestP6_WhatWaitsIsKeptWhenTheEdgeStops(t *testing.T) {
 	j := newJournal()
 	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
 		e.attach(hello("a"), Fresh)

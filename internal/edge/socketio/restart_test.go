@@ -180,7 +180,7 @@ func (w *world) resume(auth string) (*client, string) {
 	return c, c.recv()
 }
 
-func TestP7AKillLosesNoSessionAndNothingThatWasAccepted(t *testing.T) {
+func TestP7_AKillLosesNoSessionAndNothingThatWasAccepted(t *testing.T) {
 	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
 		_, sid, pid := w.connect()
 		w.apply(&socketio.Join{Target: to(sid), Rooms: []string{"lobby"}})
@@ -268,7 +268,7 @@ func TestAnAcknowledgedEventDoesNotComeAgainAfterKills(t *testing.T) {
 	})
 }
 
-func TestA1AnAnswerToAFormerProcessIsNotTakenForAnother(t *testing.T) {
+func TestA1_AnAnswerToAFormerProcessIsNotTakenForAnother(t *testing.T) {
 	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
 		_, sid, pid := w.connect()
 		settle()
@@ -352,7 +352,7 @@ func TestAnOffsetOfTheSessionBeforeMeansFromTheStart(t *testing.T) {
 	})
 }
 
-func TestP16AnEmitIsKnownAgainAfterAKill(t *testing.T) {
+func TestP16_AnEmitIsKnownAgainAfterAKill(t *testing.T) {
 	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
 		_, sid, _ := w.connect()
 		for _, id := range []string{"kept", "asks", "nobody", "volatile"} {
