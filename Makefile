@@ -25,7 +25,7 @@ build: ## Build bin/sio-edge
 	@go build -o bin/ ./cmd/sio-edge
 
 .PHONY: test
-test: test-go test-e2e test-browser test-node test-python test-conformance ## Run all tests, installing what they need
+test: test-go test-e2e test-browser test-node test-python test-conformance test-demos ## Run all tests, installing what they need
 
 .PHONY: test-go
 test-go: ## Run the Go tests with the race detector
@@ -53,6 +53,10 @@ test-python: $(python_ready) clients/python/tests/e2e/node_modules/.package-lock
 .PHONY: test-conformance
 test-conformance: clients/conformance/node_modules/.package-lock.json clients/node/node_modules/.package-lock.json $(python_ready) ## Run the same cases for every SDK
 	cd clients/conformance && PYTHON=$(CURDIR)/$(python) npm test
+
+.PHONY: test-demos
+test-demos: examples/demos/node_modules/.package-lock.json $(python_ready) ## Run the demos with stock clients
+	cd examples/demos && PYTHON=$(CURDIR)/$(python) npm test
 
 .PHONY: generate
 generate: $(buf) clients/node/node_modules/.package-lock.json $(python_ready) ## Generate code from the contract
