@@ -22,7 +22,8 @@ import (
 )
 
 // run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
-func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error {
+func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
+	s := *l.now.Load()
 	tuneGC()
 	kept, id, err := openStore(s, log)
 	if err != nil {
@@ -54,7 +55,8 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 	if kept != nil {
 		restored = restore(sockets, groups, kept, ctl.Remember, log)
 	}
-	measured.Watch(metrics.Sources{Version: version, Identity: id, MaxConnections: int(s.MaxConnections), Insecure: s.insecure(),
+	measured.Watch(metrics.Sources{Version: version, Identity: id,
+		MaxConnections: func() int { return int(l.now.Load().MaxConnections) }, Insecure: func() []string { return l.now.Load().insecure() },
 		Engine: engine, Sockets: sockets, Groups: groups, Store: kept})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
@@ -68,11 +70,18 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	served := make(chan error, 1) // awaited below
+	served := make(chan error, 1)  // awaited below
+	reloads := make(chan struct{}) // awaited below
+	go func() {
+		defer close(reloads)
+		l.watch(ctx, engine, front, log)
+	}()
 	go func() {
 		defer cancel() // an edge that backends cannot reach is of no use to clients
 		served <- ctl.Serve(backends)
 	}()
+	notifyReady()
+	context.AfterFunc(ctx, notifyStopping)
 	err = front.Run(ctx) // closes the clients before their backends are told that it is over
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer done()
@@ -80,6 +89,7 @@ func run(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error
 	if e := <-served; err == nil {
 		err = e
 	}
+	<-reloads
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -17,28 +16,16 @@ type serveCmd struct {
 }
 
 // Run runs the edge until SIGTERM or SIGINT, which begin the drain. A second one ends the
-// process at once, as it would any other.
+// process at once, as it would any other. SIGHUP reads the configuration again.
 func (serveCmd) Run(flags flagValues) error {
-	s, err := load(flags, os.Environ)
+	l, err := newLive(func() (settings, error) { return load(flags, os.Environ) })
 	if err != nil {
 		return configError{err}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, s, logger(s, os.Stderr), os.Stdout)
-}
-
-func logger(s settings, f *os.File) *slog.Logger {
-	var level slog.Level
-	level.UnmarshalText([]byte(s.LogLevel)) // checked by relations
-	options := &slog.HandlerOptions{Level: level}
-	info, err := f.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	if s.LogFormat == "json" || s.LogFormat == "auto" && !terminal {
-		return slog.New(slog.NewJSONHandler(f, options))
-	}
-	return slog.New(slog.NewTextHandler(f, options))
+	return run(ctx, l, logger(*l.now.Load(), l.level, os.Stderr), os.Stdout)
 }
 
 // banner says where everything is: the first thing that anyone reads of an edge.

@@ -16,7 +16,7 @@ const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 // listener bounds the connections that it has handed out and outlives a lack of descriptors.
 type listener struct {
 	net.Listener
-	limit         int64
+	limit         atomic.Int64
 	headerTimeout time.Duration
 	refused       func(layer, reason string)
 	log           *slog.Logger
@@ -26,10 +26,12 @@ type listener struct {
 }
 
 func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
-	return &listener{
-		Listener: l, limit: int64(cfg.MaxConnections), headerTimeout: cfg.HeaderTimeout,
+	own := &listener{
+		Listener: l, headerTimeout: cfg.HeaderTimeout,
 		refused: cfg.Refused, log: log, closed: make(chan struct{}),
 	}
+	own.limit.Store(int64(cfg.MaxConnections))
+	return own
 }
 
 // Accept returns the next connection within the limit, as a *conn.
@@ -57,7 +59,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.log.Info("clients are accepted again")
 			wait = 0
 		}
-		if l.open.Add(1) > l.limit {
+		if l.open.Add(1) > l.limit.Load() {
 			l.open.Add(-1)
 			l.refused("tcp", tooManyConnections)
 			c.SetWriteDeadline(time.Now().Add(time.Second)) // never reached: the buffer is empty

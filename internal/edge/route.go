@@ -34,7 +34,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, below := strings.CutPrefix(r.URL.Path, s.config.Path)
 	switch {
 	case below && (rest == "" || rest[0] == '/'):
-		full := s.engine.Connections() >= s.config.MaxConnections && !r.URL.Query().Has("sid")
+		full := int64(s.engine.Connections()) >= s.limit.Load() && !r.URL.Query().Has("sid")
 		if full {
 			s.config.Refused("http", tooManyClients)
 		}

@@ -93,6 +93,7 @@ type Server struct {
 	public *http.Server
 	ops    *http.Server
 
+	limit       atomic.Int64 // Config.MaxConnections, or what SetMaxConnections made of it
 	listener    *listener
 	opsListener net.Listener
 	draining    atomic.Bool
@@ -101,6 +102,7 @@ type Server struct {
 // NewServer returns a Server for engine that does not listen yet.
 func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 	s := &Server{config: cfg.withDefaults(), engine: engine, log: log, Ops: http.NewServeMux()}
+	s.limit.Store(int64(s.config.MaxConnections))
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	s.public = &http.Server{
 		Handler:           http.HandlerFunc(s.route),
@@ -140,6 +142,13 @@ func http1() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	return p
+}
+
+// SetMaxConnections replaces Config.MaxConnections, once Listen has been called. Who is connected
+// stays.
+func (s *Server) SetMaxConnections(n int) {
+	s.limit.Store(int64(n))
+	s.listener.limit.Store(int64(n))
 }
 
 // Listen opens the listeners, so that a wrong address is known before anything else starts.

@@ -41,7 +41,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ch := scrape(out)
 	ch.put(info, 1, c.s.Version, c.s.Identity.EdgeID)
 	ch.put(epoch, float64(c.s.Identity.Epoch))
-	for _, option := range c.s.Insecure {
+	for _, option := range c.s.Insecure() {
 		ch.put(insecure, 1, option)
 	}
 	for r, n := range c.m.refused {
@@ -61,7 +61,7 @@ func (c *collector) engine(ch scrape) {
 	st := c.s.Engine.Stats()
 	ch.put(connections, float64(st.Polling), engineio.Polling)
 	ch.put(connections, float64(st.WebSocket), engineio.WebSocket)
-	ch.put(connectionsLimit, float64(c.s.MaxConnections))
+	ch.put(connectionsLimit, float64(c.s.MaxConnections()))
 	ch.put(connectionsHeld, float64(st.Paused))
 	ch.put(handshakes, float64(st.OpenedPolling), engineio.Polling)
 	ch.put(handshakes, float64(st.OpenedWebSocket), engineio.WebSocket)

@@ -107,8 +107,8 @@ func (m *Metrics) labelLocked(namespace string) string {
 type Sources struct {
 	Version        string
 	Identity       store.Identity
-	MaxConnections int
-	Insecure       []string // options
+	MaxConnections func() int
+	Insecure       func() []string // options
 	Engine         *engineio.Server
 	Sockets        *socketio.Server
 	Groups         *group.Groups

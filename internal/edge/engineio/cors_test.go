@@ -58,7 +58,7 @@ func TestOrigin(t *testing.T) {
 			if tt.origin != nil {
 				r.Header["Origin"] = tt.origin
 			}
-			if got := s.checkOrigin(r); got != tt.want {
+			if got := s.browsers.Load().checkOrigin(r); got != tt.want {
 				t.Errorf("verdict %d on %.40q, want %d", got, tt.origin, tt.want)
 			}
 		})
@@ -210,5 +210,28 @@ func TestResponseHeaders(t *testing.T) {
 	c = e.dial("EIO=4&transport=websocket", nil, "Sec-WebSocket-Protocol: one, two", "Sec-WebSocket-Extensions: permessage-deflate, constructor, __proto__") // rel/W4
 	if !strings.Contains(c.text, "Sec-WebSocket-Protocol: one\r\n") || strings.Contains(c.text, "Extensions") {                                              // W10
 		t.Errorf("101: %q", c.text)
+	}
+}
+
+// What concerns browsers can change while the server runs.
+func TestSetBrowsers(t *testing.T) {
+	e := newEdge(t, Config{Origins: []string{"https://a.example"}}, &floor{})
+	ask := func(origin string) (int, string) {
+		resp, _ := e.do("GET", "EIO=4&transport=polling", "", "Origin", origin)
+		return resp.StatusCode, resp.Header.Get("Access-Control-Allow-Origin")
+	}
+	if code, allowed := ask("https://a.example"); code != 200 || allowed != "https://a.example" {
+		t.Errorf("before: %d %q", code, allowed)
+	}
+	e.server.SetBrowsers(Config{Origins: []string{"https://b.example"}, Credentials: true})
+	if code, _ := ask("https://a.example"); code != 403 {
+		t.Errorf("the former origin: %d", code)
+	}
+	if code, allowed := ask("https://b.example"); code != 200 || allowed != "https://b.example" {
+		t.Errorf("the new origin: %d %q", code, allowed)
+	}
+	e.server.SetBrowsers(Config{})
+	if code, _ := ask("https://b.example"); code != 403 {
+		t.Errorf("no origin but the own: %d", code)
 	}
 }

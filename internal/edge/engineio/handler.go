@@ -1,6 +1,9 @@
 package engineio
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // Handler is the floor above. Calls for one Socket never overlap. Closed is the last of them,
 // comes exactly once, and never on the stack of Queue, Flush, Close, Pause or Unpause.
@@ -44,6 +47,11 @@ func (r Reason) String() string {
 		return "server shutting down"
 	}
 	return "transport error"
+}
+
+// LogValue keeps the query and the headers out of logs: they hold tokens and cookies.
+func (h *Handshake) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("remote", h.RemoteAddr), slog.String("transport", h.Transport), slog.Time("at", h.At))
 }
 
 // Handshake is the request that opened a Socket. It is kept for the life of the connection.

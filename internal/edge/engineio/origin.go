@@ -13,6 +13,24 @@ type pattern struct {
 	wild   bool
 }
 
+// browsers is what pages of other origins may do.
+type browsers struct {
+	origins []pattern
+	config  *Config // of which only what concerns browsers is used
+}
+
+// SetBrowsers replaces what concerns browsers: Origins, RequireOrigin, Credentials, AllowedHeaders,
+// ExposedHeaders and CORSMaxAge. cfg must be valid. Connections that are open stay.
+func (s *Server) SetBrowsers(cfg Config) {
+	b := &browsers{config: &cfg}
+	for _, o := range cfg.Origins {
+		if p, ok := parsePattern(o); ok {
+			b.origins = append(b.origins, p)
+		}
+	}
+	s.browsers.Store(b)
+}
+
 func parsePattern(s string) (pattern, bool) {
 	if s == "*" {
 		return pattern{any: true}, true
@@ -67,11 +85,11 @@ const (
 
 // checkOrigin decides whether the page that sent a request may connect. Browsers do not ask for
 // permission before they open a WebSocket, so that this is the only check there is.
-func (s *Server) checkOrigin(r *http.Request) verdict {
+func (b *browsers) checkOrigin(r *http.Request) verdict {
 	origins := r.Header["Origin"]
 	switch {
 	case len(origins) == 0:
-		if s.config.RequireOrigin {
+		if b.config.RequireOrigin {
 			return originForeign
 		}
 		return originAllowed
@@ -80,7 +98,7 @@ func (s *Server) checkOrigin(r *http.Request) verdict {
 	}
 	origin := origins[0]
 	for i := range len(origin) {
-		if b := origin[i]; b < ' ' && b != '\t' || b == 0x7f {
+		if c := origin[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return originBroken
 		}
 	}
@@ -94,7 +112,7 @@ func (s *Server) checkOrigin(r *http.Request) verdict {
 		}
 		origin = scheme + "://" + host
 	}
-	for _, p := range s.origins {
+	for _, p := range b.origins {
 		if p.match(origin) {
 			return originAllowed
 		}

@@ -88,11 +88,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	verdict := s.checkOrigin(r)
-	if len(s.origins) > 0 {
-		s.addCORS(w.Header(), r, verdict == originAllowed)
+	browsers := s.browsers.Load()
+	verdict := browsers.checkOrigin(r)
+	if len(browsers.origins) > 0 {
+		browsers.addCORS(w.Header(), r, verdict == originAllowed)
 		if r.Method == http.MethodOptions && verdict == originAllowed {
-			s.preflight(w, r)
+			browsers.preflight(w, r)
 			return
 		}
 	}

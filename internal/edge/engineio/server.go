@@ -21,7 +21,7 @@ type Server struct {
 	handler   Handler
 	log       *slog.Logger
 	start     time.Time // what instants count from
-	origins   []pattern
+	browsers  atomic.Pointer[browsers]
 	forward   forwarding
 	path      string   // with a slash behind it
 	polling   bool     // enabled
@@ -48,11 +48,7 @@ type shard struct {
 // NewServer returns a Server. cfg must be valid, see Config.Validate.
 func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 	s := &Server{config: cfg.withDefaults(), handler: h, log: log, start: time.Now()}
-	for _, o := range s.config.Origins {
-		if p, ok := parsePattern(o); ok {
-			s.origins = append(s.origins, p)
-		}
-	}
+	s.SetBrowsers(s.config)
 	s.path = s.config.Path + "/"
 	s.forward = newForwarding(s.config.ForwardHeaders)
 	s.polling = slices.Contains(s.config.Transports, Polling)

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge"
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+)
+
+// live is the settings in force, which SIGHUP can change.
+type live struct {
+	// Static after construction.
+	load  func() (settings, error)
+	level *slog.LevelVar
+	hup   chan os.Signal
+
+	now atomic.Pointer[settings]
+}
+
+// newLive returns the settings of the layers that load reads. SIGHUP waits from now on.
+func newLive(load func() (settings, error)) (*live, error) {
+	s, err := load()
+	if err != nil {
+		return nil, err
+	}
+	l := &live{load: load, level: new(slog.LevelVar), hup: make(chan os.Signal, 1)}
+	l.level.Set(levelOf(s))
+	l.now.Store(&s)
+	signal.Notify(l.hup, syscall.SIGHUP)
+	return l, nil
+}
+
+// changeable are the keys that a running edge can change; every other needs a restart.
+var changeable = []string{"log-level", "max-connections", "cors-origin", "cors-credentials", "cors-allowed-headers",
+	"cors-exposed-headers", "cors-max-age", "allow-missing-origin"}
+
+// watch reloads at every SIGHUP until ctx ends.
+func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.Server, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			signal.Stop(l.hup)
+			return
+		case <-l.hup:
+			notifyReloading()
+			l.reload(engine, front, log)
+			notifyReady()
+		}
+	}
+}
+
+// reload reads all layers again and puts what can change in force, all of it or nothing.
+func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Logger) {
+	next, err := l.load()
+	if err != nil {
+		for fault := range strings.Lines(err.Error()) {
+			log.Error("configuration not reloaded, the former one stays in force", "fault", strings.TrimSuffix(fault, "\n"))
+		}
+		return
+	}
+	merged := *l.now.Load()
+	changed, pending := merged.adopt(next)
+	l.level.Set(levelOf(merged))
+	engine.SetBrowsers(merged.engineio())
+	front.SetMaxConnections(int(merged.MaxConnections))
+	l.now.Store(&merged)
+	switch {
+	case len(changed) > 0:
+		log.Info("configuration reloaded", "changed", strings.Join(changed, ", "))
+	case len(pending) == 0:
+		log.Info("configuration reloaded: nothing has changed")
+	}
+	if len(pending) > 0 {
+		log.Warn("changes that need a restart are not in force", "keys", strings.Join(pending, ", "))
+	}
+}
+
+// adopt takes over what can change, and names that and the rest that differs.
+func (s *settings) adopt(next settings) (changed, pending []string) {
+	now, then := reflect.ValueOf(s).Elem(), reflect.ValueOf(next)
+	for i := range now.NumField() {
+		key := keyOf(now.Type().Field(i).Name)
+		a, b := now.Field(i), then.Field(i)
+		if reflect.DeepEqual(a.Interface(), b.Interface()) {
+			continue
+		}
+		if slices.Contains(changeable, key) {
+			changed = append(changed, fmt.Sprintf("%s: %s -> %s", key, written(a.Interface()), written(b.Interface())))
+			a.Set(b)
+		} else {
+			pending = append(pending, key)
+		}
+	}
+	return changed, pending
+}
+
+// written shows a value as it could be written.
+func written(v any) string {
+	switch v := v.(type) {
+	case list:
+		if len(v) == 0 {
+			return "none"
+		}
+		return strings.Join(v, ",")
+	case duration:
+		return time.Duration(v).String()
+	}
+	return fmt.Sprint(v)
+}
