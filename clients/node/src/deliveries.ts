@@ -120,14 +120,20 @@ export class Deliveries implements TaskOwner {
     if (task.generation !== this.generation) return;
     this.outbox.nack({ deliveryId: task.id, reason: String(err).slice(0, 512) });
     // The edge delivers what came after it again, too.
-    const inbox = socket?._inbox;
-    if (inbox === undefined) return;
-    for (const t of inbox.waiting) this.drop(t);
+    if (socket === undefined) return;
+    const inbox = (socket._inbox ??= new Inbox());
+    let last = event.seq;
+    for (const t of inbox.waiting) {
+      last = Math.max(last, t.event.seq);
+      this.drop(t);
+    }
     inbox.waiting = [];
+    inbox.refused = { generation: this.generation, seq: event.seq, last };
   }
 
   private queue(socket: AnySocket, task: Task): void {
     const inbox = socket._inbox;
+    if (inbox?.refused !== undefined && !inbox.admits(task.generation, task.event.seq)) return this.drop(task);
     if (inbox === undefined || this.ready(socket, inbox, task)) return this.start(socket, task);
     inbox.waiting.push(task);
     this.keep(task);

@@ -12,6 +12,23 @@ export class Inbox {
   opening = false;
   /** Deliveries whose listeners have returned, but may call back. */
   held: Task[] = [];
+  /** What was handed back on this stream: the seq that must come first, and the last that was let pass by. */
+  refused: { generation: number; seq: number; last: number } | undefined;
+
+  /**
+   * Whether an event is next in turn. After one was handed back, those that the edge had sent behind
+   * it come again, after it; if one of them does without it, the edge has given it up.
+   */
+  admits(generation: number, seq: number): boolean {
+    const r = this.refused;
+    if (r === undefined) return true;
+    if (r.generation === generation && seq > r.seq && seq > r.last) {
+      r.last = seq;
+      return false;
+    }
+    this.refused = undefined;
+    return true;
+  }
 }
 
 type AnySocket = Socket<any, any, any, any>;
