@@ -261,7 +261,10 @@ func (s settings) insecure() []string {
 	return all
 }
 
+// storeFile is the name of the store in its directory.
+const storeFile = "sio-edge.db"
+
 // storePath is the file of the store.
 func (s settings) storePath() string {
-	return filepath.Join(string(s.DataDir), "sio-edge.db")
+	return filepath.Join(string(s.DataDir), storeFile)
 }

@@ -29,7 +29,8 @@ type operatorCmds struct {
 	Groups     groupsCmd     `cmd:"" group:"A running edge:" help:"Show the groups of backends and how they keep up."`
 	Tail       tailCmd       `cmd:"" group:"A running edge:" help:"Show what passes through the edge, as it passes."`
 	Top        topCmd        `cmd:"" group:"A running edge:" help:"Show the edge live: figures, groups, sessions, the tail."`
-	Completion completionCmd `cmd:"" group:"A running edge:" help:"Print a completion script for a shell."`
+	Inspect    inspectCmd    `cmd:"" group:"Other:" help:"Show what is in a store file, without changing it."`
+	Completion completionCmd `cmd:"" group:"Other:" help:"Print a completion script for a shell."`
 }
 
 // remote is how a subcommand reaches a running edge.

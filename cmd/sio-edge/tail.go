@@ -16,10 +16,11 @@ import (
 type tailCmd struct {
 	remote
 	selection
-	Event  []string `short:"e" sep:"none" help:"Only events with this name; * stands for any text. May be repeated."`
-	Full   bool     `help:"Do not shorten arguments."`
-	Count  int      `short:"c" help:"End after so many lines."`
-	Follow bool     `short:"f" help:"As with other tails. This one always follows: nothing is kept to begin with."`
+	Event  []string      `short:"e" sep:"none" help:"Only events with this name; * stands for any text. May be repeated."`
+	Full   bool          `help:"Do not shorten arguments."`
+	Hold   time.Duration `default:"500ms" help:"How long a line waits for the end of its event, so that both are one line; those behind it wait too."`
+	Count  int           `short:"c" help:"End after so many lines."`
+	Follow bool          `short:"f" help:"As with other tails. This one always follows: nothing is kept to begin with."`
 }
 
 // Help is shown by --help.
@@ -72,7 +73,7 @@ func (c *tailCmd) Run() error {
 				}
 			}
 		}()
-		t := tailer{page: stdout(), full: c.Full, json: c.JSON, left: c.Count}
+		t := tailer{page: stdout(), full: c.Full, json: c.JSON, hold: c.Hold, left: c.Count}
 		defer t.print(time.Time{})
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
@@ -92,15 +93,12 @@ func (c *tailCmd) Run() error {
 	})
 }
 
-// patience is how long a line waits for the end of its event, so that both are one line. Lines
-// stay in order: those behind it wait too.
-const patience = 500 * time.Millisecond
-
 // tailer makes lines of entries.
 type tailer struct {
 	page  *page
 	full  bool
 	json  bool
+	hold  time.Duration
 	left  int // lines to print; 0: no end
 	ended bool
 
@@ -126,7 +124,9 @@ func (t *tailer) add(m *pb.TailEventsResponse) error {
 	at := m.At.AsTime().Local()
 	switch e := m.Entry.(type) {
 	case *pb.TailEventsResponse_Event:
-		t.lines = append(t.lines, eventLine(at, e.Event))
+		l := eventLine(at, e.Event)
+		l.until = time.Now().Add(t.hold)
+		t.lines = append(t.lines, l)
 	case *pb.TailEventsResponse_Emitted:
 		t.lines = append(t.lines, emittedLine(at, e.Emitted))
 	case *pb.TailEventsResponse_Settled:
@@ -159,7 +159,7 @@ func eventLine(at time.Time, ev *pb.Event) *tailLine {
 	switch k := ev.Kind.(type) {
 	case *pb.Event_ClientEvent:
 		l.mark, l.what = ">", printable(k.ClientEvent.Event)+" "+arrangement(k.ClientEvent.Payload)
-		l.offset, l.until = ev.Offset, time.Now().Add(patience)
+		l.offset = ev.Offset
 	case *pb.Event_ConnectRequested:
 		l.mark, l.what, l.note = "?", "asks to come in", k.ConnectRequested.GetHandshake().GetRemoteAddr()
 		if k.ConnectRequested.Resuming {

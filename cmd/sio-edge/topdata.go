@@ -202,7 +202,7 @@ func (w *watcher) tail(ctx context.Context, f filterText, width int, show func([
 		}
 	}()
 	var out bytes.Buffer
-	t := tailer{page: &page{w: &out, color: true, width: width}}
+	t := tailer{page: &page{w: &out, color: true, width: width}, hold: 500 * time.Millisecond}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
