@@ -41,7 +41,7 @@ socket.on("users", (list) => {
   show();
 });
 socket.on("user connected", (user) => {
-  users.set(user.userID, { unread: 0, messages: [], ...users.get(user.userID), username: user.username, connected: true });
+  users.set(user.userID, { ...user, unread: 0, ...users.get(user.userID), connected: true });
   show();
 });
 socket.on("user disconnected", (userID) => {
