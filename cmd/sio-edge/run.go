@@ -167,16 +167,21 @@ func restore(sockets *socketio.Server, groups *group.Groups, kept *store.Store, 
 		},
 		Emit: emit,
 	})
-	_, broken := groups.Restore(
-		func(yield func(string, []byte)) {
+	_, broken := groups.Restore(group.Kept{
+		Groups: func(yield func(string, []byte)) {
 			load(store.Groups, func(name string, _ uint64, record []byte) { yield(name, record) })
 		},
-		func(yield func(string, uint64, []byte)) { load(store.Events, yield) },
-		sockets.ParseEvent,
-	)
+		Events:  func(yield func(string, uint64, []byte)) { load(store.Events, yield) },
+		Letters: func(yield func(string, uint64, []byte)) { load(store.Letters, yield) },
+		Parse:   sockets.ParseEvent,
+	})
 	if broken > 0 {
 		log.Error("records of groups are lost", "records", broken)
 	}
+	kept.Rebuild(func() {
+		sockets.SaveAll()
+		groups.SaveAll()
+	})
 	return restored
 }
 

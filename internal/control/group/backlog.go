@@ -1,10 +1,6 @@
 package group
 
-import (
-	"time"
-
-	"github.com/sio-edge/sio-edge/internal/edge/socketio"
-)
+import "github.com/sio-edge/sio-edge/internal/edge/socketio"
 
 func (g *group) fullLocked(size int) bool {
 	return g.events >= g.spec.MaxBacklogEvents || g.bytes+int64(size) > g.spec.MaxBacklogBytes
@@ -98,48 +94,4 @@ func (g *group) drainedLocked() {
 		g.releaseLocked(s)
 	}
 	clear(g.paused)
-}
-
-// DeadLetter is an event that a group could not handle.
-type DeadLetter struct {
-	Offset   uint64
-	Event    *socketio.Event
-	Attempts uint32
-	MemberID string // who failed last
-	Reason   string
-	At       time.Time
-}
-
-// deadLetters is the newest dead letters of a group, within bounds.
-type deadLetters struct {
-	letters []DeadLetter
-	bytes   int64
-	total   uint64
-}
-
-func (d *deadLetters) add(l DeadLetter, cfg *Config) {
-	d.total++
-	d.letters = append(d.letters, l)
-	d.bytes += int64(l.Event.Size())
-	for len(d.letters) > cfg.DeadLetters || d.bytes > cfg.DeadLetterBytes {
-		d.bytes -= int64(d.letters[0].Event.Size())
-		d.letters[0] = DeadLetter{}
-		d.letters = d.letters[1:]
-	}
-}
-
-// setAsideLocked gives up on an entry: it becomes a dead letter, or is abandoned if its client
-// waits for a decision.
-func (g *group) setAsideLocked(e *entry, memberID, reason string) {
-	if e.kind == socketio.ConnectRequested {
-		g.fx.abandon = append(g.fx.abandon, g.removeLocked(e))
-		return
-	}
-	l := DeadLetter{e.offset, e.ev, e.attempts, memberID, reason, time.Now()}
-	g.removeLocked(e)
-	g.dead.add(l, &g.all.cfg)
-	g.fx.after = append(g.fx.after, func() {
-		g.all.log.Warn("event set aside as a dead letter", "group", g.name, "member", memberID,
-			"sid", sidOf(l.Event.Socket), "offset", l.Offset, "attempts", l.Attempts, "reason", reason)
-	})
 }

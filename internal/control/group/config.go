@@ -84,6 +84,9 @@ type Spec struct {
 	MaxBacklogBytes  int64
 	Overflow         Overflow // what happens to client events beyond that
 	Mode             Mode     // how events are kept
+	// Retention is how long client events are kept once they are settled, counted from when they
+	// were read, for Seek. They take no more than MaxBacklogBytes. 0: not at all. Only for Durable.
+	Retention time.Duration
 }
 
 func (s Spec) over(d Spec) Spec {
@@ -97,6 +100,7 @@ func (s Spec) over(d Spec) Spec {
 	orDefault(&s.MaxBacklogBytes, d.MaxBacklogBytes)
 	orDefault(&s.Overflow, d.Overflow)
 	orDefault(&s.Mode, d.Mode)
+	orDefault(&s.Retention, d.Retention)
 	return s
 }
 
@@ -176,6 +180,8 @@ func (h *Hello) validate() error {
 		return &Invalid{"spec.on_overflow", "is unknown"}
 	case h.Spec.Mode > Durable:
 		return &Invalid{"spec.delivery", "is unknown"}
+	case h.Spec.Retention < 0 || h.Spec.Retention > 0 && h.Spec.Mode != Durable:
+		return &Invalid{"spec.retention", "must not be negative and needs delivery DURABLE"}
 	case len(h.Spec.Routes) > maxRoutes:
 		return &Invalid{"spec.routes", fmt.Sprintf("are more than %d", maxRoutes)}
 	}

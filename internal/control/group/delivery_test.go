@@ -97,7 +97,7 @@ func TestBackOffDoublesAndEndsInADeadLetter(t *testing.T) {
 		a.expect("10:/#1 good×5") // the session goes on at once
 		a.Done(10, 10)
 		e.idle()
-		dead := e.gs.DeadLetters("g")
+		dead, _ := e.gs.DeadLetters("g", 0, 10)
 		if len(dead) != 1 || dead[0].Event.Name != "bad" || dead[0].Attempts != 4 || dead[0].Reason != "cannot" || dead[0].MemberID != "a" {
 			t.Errorf("dead letters: %+v", dead)
 		}
@@ -129,7 +129,7 @@ func TestNackCanAskForADeadLetterAtOnce(t *testing.T) {
 		a.expect("6:/#1 -×2")
 		a.Done(6, 6)
 		e.idle()
-		dead := e.gs.DeadLetters("g")
+		dead, _ := e.gs.DeadLetters("g", 0, 10)
 		if len(dead) != 2 || dead[0].Event.Name != "bad1" || e.info().DeadLetters != 3 {
 			t.Errorf("kept %+v of %d", dead, e.info().DeadLetters)
 		}

@@ -14,6 +14,8 @@ type group struct {
 	all  *Groups
 	name string
 
+	seeking sync.Mutex // held by one Seek at a time
+
 	// change serialises what changes the set of places. It is held while sessions are listed.
 	change sync.Mutex
 
@@ -51,7 +53,11 @@ type group struct {
 
 	counts counts
 	dead   deadLetters
-	fx     effects
+
+	retained retained
+	swept    uint64  // no settled event below it is kept
+	sweepAt  instant // when settled events are looked at; 0: not until one more is kept
+	fx       effects
 }
 
 // effects is what has to be done when group.mu is released.

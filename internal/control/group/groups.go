@@ -34,6 +34,7 @@ type Groups struct {
 	log      *slog.Logger
 	start    time.Time
 	unpause  func(*socketio.Socket)
+	parse    func([]byte) (*socketio.Event, error) // set by Restore, before anything is kept
 
 	// Tap is told of every event that some group gets, while it is set. It is called with locks
 	// held: it must not block and not call back.
@@ -231,10 +232,10 @@ func (gs *Groups) forget(g *group) {
 	}
 	delete(gs.groups, g.name)
 	gs.rerouteLocked()
+	if gs.cfg.Log != nil { // before a new group of this name can save anything
+		gs.cfg.Log.SaveGroup(g.name, nil)
+	}
 	gs.mu.Unlock()
 	gs.log.Warn("group forgotten: no member for long", "group", g.name, "after", gs.cfg.Retention)
 	g.end(ErrClosed)
-	if gs.cfg.Log != nil {
-		gs.cfg.Log.SaveGroup(g.name, nil)
-	}
 }

@@ -24,8 +24,10 @@ type Info struct {
 	Latency     Latency
 	Dropped     uint64 // client events that did not fit
 	Ignored     uint64 // settlements of what was not outstanding
-	DeadLetters uint64
-	Paused      int // clients that are not read because the queue is full
+	DeadLetters uint64 // since the edge started
+	SetAside    int    // dead letters that are there
+	Retained    int    // settled events that are kept
+	Paused      int    // clients that are not read because the queue is full
 }
 
 // MemberInfo is a member, or one that is expected back.
@@ -91,7 +93,7 @@ func (g *group) info(offset uint64, at map[*place]int) Info {
 		Name: g.name, Spec: g.spec, Events: g.events, Bytes: g.bytes, Cursor: offset + 1,
 		Delivered: g.counts.delivered, Settled: g.counts.settled, Nacked: g.counts.nacked, Late: g.counts.late,
 		Latency: g.counts.latency, Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
-		DeadLetters: g.dead.total, Paused: len(g.paused),
+		DeadLetters: g.dead.total, SetAside: len(g.dead.letters), Retained: g.retained.events, Paused: len(g.paused),
 	}
 	if g.log.head != nil {
 		info.Oldest, info.Cursor = g.log.head.at, g.log.head.offset
@@ -106,17 +108,4 @@ func (g *group) info(offset uint64, at map[*place]int) Info {
 	}
 	slices.SortFunc(info.Members, func(a, b MemberInfo) int { return strings.Compare(a.ID, b.ID) })
 	return info
-}
-
-// DeadLetters returns what a group has set aside, the oldest first.
-func (gs *Groups) DeadLetters(name string) []DeadLetter {
-	gs.mu.Lock()
-	g := gs.groups[name]
-	gs.mu.Unlock()
-	if g == nil {
-		return nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.dead.letters)
 }

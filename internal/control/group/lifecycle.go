@@ -43,6 +43,9 @@ func (g *group) respec(spec Spec) {
 		}
 	}
 	g.spec = spec
+	if g.retained.events > 0 {
+		g.sweepSoonLocked()
+	}
 	g.drainedLocked()
 }
 
@@ -78,12 +81,16 @@ func (g *group) tick() {
 		g.wakeLineLocked(g.later[0])
 	}
 	g.spillLocked(now)
+	sweep := g.sweepAt != 0 && g.sweepAt <= now
 	expired := g.awayLocked(now)
 	forget := g.forgottenLocked()
 	g.rearmLocked(now)
 	g.unlock()
 	for _, p := range expired {
 		g.expire(p)
+	}
+	if sweep {
+		g.sweep()
 	}
 	if forget {
 		g.all.forget(g)
@@ -103,6 +110,9 @@ func (g *group) rearmLocked(now instant) {
 	}
 	if g.spill != nil {
 		g.armLocked(g.spillAtLocked(now))
+	}
+	if g.sweepAt > now {
+		g.armLocked(g.sweepAt)
 	}
 	for _, p := range g.places {
 		if p.member != nil {
@@ -153,6 +163,7 @@ func (g *group) forgotten() bool {
 		return false
 	}
 	g.ended = true
+	g.spill = nil // nothing of it is kept
 	return true
 }
 

@@ -18,10 +18,17 @@ import (
 type Log interface {
 	// SaveEvent keeps an event for one group; a nil record removes it.
 	SaveEvent(group string, offset uint64, record []byte)
-	// SaveGroup keeps what a group wants; a nil record removes it and all its events.
+	// SaveGroup keeps what a group wants; a nil record removes it and all that was kept for it.
 	SaveGroup(group string, record []byte)
 	// SaveLetter keeps a dead letter of a group; a nil record removes it.
 	SaveLetter(group string, offset uint64, record []byte)
+	// SaveSettled keeps a settled event of a group; a nil record removes it.
+	SaveSettled(group string, offset uint64, record []byte)
+	// TrimSettled removes the settled events below an offset.
+	TrimSettled(group string, below uint64)
+	// LoadSettled calls f with the settled events from an offset on that are on disk, in order,
+	// until f returns false. Unlike the others it reads the disk.
+	LoadSettled(group string, from uint64, f func(offset uint64, record []byte) bool) error
 	// Committed calls f once everything saved before is on disk, or cannot be written for now:
 	// in the order of these calls, never on the caller's stack.
 	Committed(f func(error))
@@ -119,11 +126,24 @@ func (g *group) release(ev *socketio.Event) {
 // errRecord is a record that cannot be read.
 var errRecord = errors.New("not a record of this program")
 
-// Restore takes back what a Log has kept: groups that wait for their members, and their events.
-// It is called once, after Start and before anything is delivered. parse reads an event; what it
-// does not understand is left out and counted.
-func (gs *Groups) Restore(groups func(yield func(name string, record []byte)), events func(yield func(group string, offset uint64, record []byte)), parse func([]byte) (*socketio.Event, error)) (restored, broken int) {
-	groups(func(name string, record []byte) {
+// Kept reads back what a Log has kept. Without Groups there is nothing.
+type Kept struct {
+	Groups  func(yield func(name string, record []byte))
+	Events  func(yield func(group string, offset uint64, record []byte))
+	Letters func(yield func(group string, offset uint64, record []byte))
+	// Parse reads an event.
+	Parse func([]byte) (*socketio.Event, error)
+}
+
+// Restore takes back what a Log has kept: groups that wait for their members, their events and
+// their dead letters. It is called once, after Start and before anything is delivered. What is
+// not understood is left out and counted.
+func (gs *Groups) Restore(kept Kept) (restored, broken int) {
+	gs.parse = kept.Parse
+	if kept.Groups == nil {
+		return 0, 0
+	}
+	kept.Groups(func(name string, record []byte) {
 		var spec Spec
 		if json.Unmarshal(record, &spec) != nil {
 			broken++
@@ -135,31 +155,37 @@ func (gs *Groups) Restore(groups func(yield func(name string, record []byte)), e
 			return
 		}
 		gs.respec(g, spec)
+		g.recount()
 		g.mu.Lock()
 		g.rearmLocked(gs.now()) // its retention counts from now
 		g.mu.Unlock()
 	})
-	events(func(name string, offset uint64, record []byte) {
-		g := gs.groups[name]
-		if g == nil {
-			gs.cfg.Log.SaveEvent(name, offset, nil)
-			return
+	restore := func(save func(string, uint64, []byte), take func(*group, uint64, []byte) error) func(string, uint64, []byte) {
+		return func(name string, offset uint64, record []byte) {
+			gs.offset = max(gs.offset, offset)
+			g := gs.groups[name]
+			if g == nil {
+				save(name, offset, nil)
+				return
+			}
+			if err := take(g, offset, record); err != nil {
+				broken++
+				save(name, offset, nil)
+				return
+			}
+			restored++
 		}
-		if err := g.restore(offset, record, parse); err != nil {
-			broken++
-			gs.cfg.Log.SaveEvent(name, offset, nil)
-			return
-		}
-		restored++
-	})
+	}
+	kept.Letters(restore(gs.cfg.Log.SaveLetter, (*group).restoreLetter))
+	kept.Events(restore(gs.cfg.Log.SaveEvent, (*group).restore))
 	return restored, broken
 }
 
-func (g *group) restore(offset uint64, record []byte, parse func([]byte) (*socketio.Event, error)) error {
+func (g *group) restore(offset uint64, record []byte) error {
 	if len(record) < 8 {
 		return errRecord
 	}
-	ev, err := parse(record[8:])
+	ev, err := g.all.parse(record[8:])
 	if err != nil {
 		return err
 	}
@@ -174,4 +200,30 @@ func (g *group) restore(offset uint64, record []byte, parse func([]byte) (*socke
 	e.saved = true
 	e.attempts = 1 // the former process may have delivered it
 	return nil
+}
+
+// SaveAll saves everything again that is to be kept, for a Log that has lost what it had. Settled
+// events are not in memory and so not among it.
+func (gs *Groups) SaveAll() {
+	if gs.cfg.Log == nil {
+		return
+	}
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, g := range gs.byNameLocked() {
+		g.mu.Lock()
+		record, _ := json.Marshal(g.spec) // plain data
+		gs.cfg.Log.SaveGroup(g.name, record)
+		for e := g.log.head; e != nil; e = e.links[inLog].next {
+			if e.saved {
+				e.saved = false
+				g.saveLocked(e)
+			}
+		}
+		for i := range g.dead.letters {
+			g.saveLetterLocked(&g.dead.letters[i])
+		}
+		g.retained = retained{}
+		g.mu.Unlock()
+	}
 }

@@ -15,26 +15,57 @@ import (
 
 // journal is a Log in memory. What it was told is on disk a millisecond later.
 type journal struct {
-	mu     sync.Mutex // guards the following
-	groups map[string][]byte
-	events map[uint64][]byte
-	dead   bool
+	mu      sync.Mutex // guards the following
+	groups  map[string][]byte
+	events  map[uint64][]byte
+	letters map[uint64][]byte
+	settled map[uint64][]byte
+	dead    bool
 }
 
 func newJournal() *journal {
-	return &journal{groups: make(map[string][]byte), events: make(map[uint64][]byte)}
+	return &journal{groups: make(map[string][]byte), events: make(map[uint64][]byte),
+		letters: make(map[uint64][]byte), settled: make(map[uint64][]byte)}
 }
 
-func (j *journal) SaveEvent(_ string, offset uint64, record []byte) {
+func (j *journal) save(in map[uint64][]byte, offset uint64, record []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
 	case j.dead:
 	case record == nil:
-		delete(j.events, offset)
+		delete(in, offset)
 	default:
-		j.events[offset] = record
+		in[offset] = record
 	}
+}
+
+func (j *journal) SaveEvent(_ string, offset uint64, record []byte) { j.save(j.events, offset, record) }
+
+func (j *journal) SaveLetter(_ string, offset uint64, record []byte) {
+	j.save(j.letters, offset, record)
+}
+
+func (j *journal) SaveSettled(_ string, offset uint64, record []byte) {
+	j.save(j.settled, offset, record)
+}
+
+func (j *journal) TrimSettled(_ string, below uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	maps.DeleteFunc(j.settled, func(offset uint64, _ []byte) bool { return offset < below })
+}
+
+func (j *journal) LoadSettled(_ string, from uint64, f func(uint64, []byte) bool) error {
+	j.mu.Lock()
+	settled := maps.Clone(j.settled)
+	j.mu.Unlock()
+	for _, offset := range slices.Sorted(maps.Keys(settled)) {
+		if offset >= from && !f(offset, settled[offset]) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // die loses what comes from now on, as a killed process does.
@@ -45,8 +76,6 @@ func (j *journal) die(dead bool) {
 }
 
 func (j *journal) SaveGroup(name string, record []byte) { j.groups[name] = record }
-
-func (j *journal) SaveLetter(string, uint64, []byte) {}
 
 func (j *journal) Committed(f func(error)) { time.AfterFunc(time.Millisecond, func() { f(nil) }) }
 
@@ -80,15 +109,21 @@ var parse = socketio.NewServer(socketio.Config{}, nil, nil, nil).ParseEvent
 func succeed(t *testing.T, cfg Config, j *journal) *edge {
 	cfg.Log, cfg.Epoch = j, 2
 	e := newEdge(t, cfg)
-	e.gs.Restore(func(yield func(string, []byte)) {
-		for name, record := range j.groups {
-			yield(name, record)
+	records := func(of map[uint64][]byte) func(func(string, uint64, []byte)) {
+		return func(yield func(string, uint64, []byte)) {
+			for _, offset := range slices.Sorted(maps.Keys(of)) {
+				yield("g", offset, of[offset])
+			}
 		}
-	}, func(yield func(string, uint64, []byte)) {
-		for _, offset := range slices.Sorted(maps.Keys(j.events)) {
-			yield("g", offset, j.events[offset])
-		}
-	}, parse)
+	}
+	e.gs.Restore(Kept{
+		Groups: func(yield func(string, []byte)) {
+			for name, record := range j.groups {
+				yield(name, record)
+			}
+		},
+		Events: records(j.events), Letters: records(j.letters), Parse: parse,
+	})
 	return e
 }
 

@@ -221,6 +221,7 @@ func (m *Member) Done(first, last uint64) {
 			g.fx.abandon = append(g.fx.abandon, e.ev)
 		}
 		ln := e.line
+		g.retainLocked(e)
 		g.removeLocked(e)
 		g.changedLocked(ln)
 	}))
@@ -242,6 +243,7 @@ func (m *Member) Take(id uint64) (Delivery, bool) {
 	g.counts.settle(e, now)
 	d := Delivery{e.id, e.attempts, e.prevSeq, e.offset, e.ev}
 	ln := e.line
+	g.retainLocked(e)
 	g.removeLocked(e)
 	g.changedLocked(ln)
 	return d, true

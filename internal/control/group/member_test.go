@@ -296,7 +296,7 @@ func TestAnEventThatKillsMembersBecomesADeadLetter(t *testing.T) {
 			a = e.attach(again(hello("a"), fmt.Sprint("a/", i+2), nil), Fresh)
 		}
 		a.expect("1:/#1 good×6")
-		if dead := e.gs.DeadLetters("g"); len(dead) != 1 || dead[0].Event.Name != "poison" {
+		if dead, _ := e.gs.DeadLetters("g", 0, 10); len(dead) != 1 || dead[0].Event.Name != "poison" {
 			t.Errorf("dead letters %+v", dead)
 		}
 	})

@@ -214,9 +214,12 @@ func (s *Store) replace(why error) error {
 		return err
 	}
 	defer f.Close()
+	s.mu.Lock()
+	rebuild := s.rebuild
+	s.mu.Unlock()
 	kept := func(put func(change, []byte) error) error { _, err := inspectFile(f, newest, put); return err }
 	consequence := "what was good is kept"
-	if s.opt.Rebuild != nil {
+	if rebuild != nil {
 		kept = func(func(change, []byte) error) error { return nil }
 		consequence = "all that is in memory is written again; clients and backends do not notice"
 	}
@@ -236,13 +239,13 @@ func (s *Store) replace(why error) error {
 	s.unsure = false
 	s.mu.Lock()
 	s.stats.Replaced++
-	if s.opt.Rebuild != nil {
+	if rebuild != nil {
 		s.tops = make(tops) // nothing is in the file
 	}
 	s.mu.Unlock()
 	s.opt.Log.Error(fmt.Sprintf("store %s: %s; set aside as %s; %s", s.path, why, filepath.Base(aside), consequence))
-	if s.opt.Rebuild != nil {
-		s.opt.Rebuild()
+	if rebuild != nil {
+		rebuild()
 	}
 	return nil
 }

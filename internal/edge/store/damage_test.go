@@ -318,7 +318,8 @@ func TestDamageWhileInUse(t *testing.T) {
 				}
 			}
 			var out bytes.Buffer
-			s = open(t, path, Options{Rebuild: func() { rebuilt++; all() }, Retry: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&out, nil))})
+			s = open(t, path, Options{Retry: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&out, nil))})
+			s.Rebuild(func() { rebuilt++; all() })
 			id := s.Identity
 			all()
 			if err := s.Sync(); err != nil {

@@ -43,10 +43,6 @@ type Options struct {
 	ShrinkEvery time.Duration
 	// Retry is how long to wait before a commit that failed is tried again. Default 1 s.
 	Retry time.Duration
-	// Rebuild is called after the file was damaged while in use and replaced by an empty one:
-	// all that is to be kept must be put again. It is called on the committer and must not wait
-	// for a commit.
-	Rebuild func()
 	// Log is where faults are told.
 	Log *slog.Logger
 }
@@ -117,6 +113,7 @@ type Store struct {
 	state   State
 	low     bool // the file system has less room than the reserve
 	stats   Stats
+	rebuild func()
 
 	swapping sync.RWMutex // read-locked while file is read by others than the committer
 	file     *file        // written by the committer; nil while there is none
@@ -240,6 +237,15 @@ func (s *Store) Committed(f func(error)) {
 	}
 	s.pending.waiters = append(s.pending.waiters, f)
 	s.dueLocked()
+}
+
+// Rebuild sets what is called when the file was damaged while in use and replaced by an empty one:
+// f puts everything again that is to be kept. It runs on the committer and must not wait for a
+// commit. Until it is set, what is good of the file is kept instead: memory is not the truth yet.
+func (s *Store) Rebuild(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rebuild = f
 }
 
 // Sync waits until everything put before is on disk.

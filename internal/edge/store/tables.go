@@ -30,10 +30,25 @@ func (s *Store) SaveGroup(group string, record []byte) {
 	if record == nil {
 		s.Trim(Events, group, ^uint64(0))
 		s.Trim(Letters, group, ^uint64(0))
+		s.Trim(Settled, group, ^uint64(0))
 	}
 }
 
 // SaveLetter keeps a dead letter of a group; nil removes it.
 func (s *Store) SaveLetter(group string, offset uint64, record []byte) {
 	s.Put(Letters, group, offset, record)
+}
+
+// SaveSettled keeps a settled event of a group; nil removes it.
+func (s *Store) SaveSettled(group string, offset uint64, record []byte) {
+	s.Put(Settled, group, offset, record)
+}
+
+// TrimSettled removes the settled events of a group below an offset.
+func (s *Store) TrimSettled(group string, below uint64) { s.Trim(Settled, group, below) }
+
+// LoadSettled calls f with the settled events of a group from an offset on that are on disk, in
+// order, until f returns false.
+func (s *Store) LoadSettled(group string, from uint64, f func(offset uint64, record []byte) bool) error {
+	return s.LoadFrom(Settled, group, from, f)
 }
