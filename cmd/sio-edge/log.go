@@ -16,7 +16,7 @@ func logger(s settings, level slog.Leveler, f *os.File) *slog.Logger {
 	case s.LogFormat == "json" || s.LogFormat == "auto" && !terminal:
 		return slog.New(slog.NewJSONHandler(f, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
 	case terminal:
-		return slog.New(tint.NewHandler(f, &tint.Options{Level: level, ReplaceAttr: redact, TimeFormat: "15:04:05.000", NoColor: os.Getenv("NO_COLOR") != ""}))
+		return slog.New(tint.NewTextHandler(f, &tint.Options{Level: level, ReplaceAttr: redact, TimeFormat: "15:04:05.000", NoColor: os.Getenv("NO_COLOR") != ""}))
 	}
 	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
 }

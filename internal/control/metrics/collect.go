@@ -185,7 +185,9 @@ func (ch scrape) store(st store.Stats) {
 	ch.put(commits, float64(st.Commits))
 	ch.put(records, float64(st.Records))
 	ch.put(failures, float64(st.Failures))
-	ch.put(commitTime, st.Last.Seconds())
+	ch.put(commitTime, st.Took.Seconds())
+	ch.put(rewrites, float64(st.Rewrites))
+	ch.put(replaced, float64(st.Replaced))
 	ch.put(storeBytes, float64(st.FileBytes))
 	for state, name := range states {
 		v := 0.0

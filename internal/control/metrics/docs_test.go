@@ -102,7 +102,7 @@ func TestLabels(t *testing.T) {
 		if c := m.Counts(namespace); (c != m.counts[other]) != own {
 			t.Errorf("%s: has a label of its own: %v", namespace, !own)
 		}
-		if m.Counts(namespace) != m.Counts(namespace) {
+		if first, again := m.Counts(namespace), m.Counts(namespace); first != again {
 			t.Errorf("%s: counted in two places", namespace)
 		}
 	}

@@ -72,7 +72,9 @@ var (
 	commits      = counter("store_commits_total", "Commits of the store.")
 	records      = counter("store_records_total", "Records that were committed.")
 	failures     = counter("store_failures_total", "Commits that failed; they are tried again.")
-	commitTime   = gauge("store_last_commit_seconds", "How long the last commit took.")
+	commitTime   = counter("store_commit_seconds_total", "How long all commits together took.")
+	rewrites     = counter("store_rewrites_total", "Times the file was written anew, to shrink it or to repair it.")
+	replaced     = counter("store_replaced_total", "Files that turned out damaged while in use and were replaced.")
 	storeBytes   = gauge("store_file_bytes", "Size of the store's file.")
 	storeHealthy = gauge("store_state", "1 for the state the store is in: healthy, full or broken.", "state")
 )
@@ -82,7 +84,7 @@ var families = []*family{
 	connections, connectionsLimit, connectionsHeld, handshakes, upgrades, closed, refused,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
 	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, latency,
-	commits, records, failures, commitTime, storeBytes, storeHealthy,
+	commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
 }
 
 // Document writes the table of all metrics for docs/metrics.md.

@@ -145,6 +145,7 @@ type Stats struct {
 	Rewrites  uint64        // of the whole file
 	Replaced  uint64        // files that were damaged while in use
 	Last      time.Duration // how long the last commit took
+	Took      time.Duration // all commits together, those that failed too
 	FileBytes int64
 	State     State
 }
