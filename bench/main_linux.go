@@ -30,6 +30,8 @@ type cli struct {
 	For       time.Duration `help:"Length of one run." default:"5s"`
 	Growth    bool          `help:"See how cost grows with connections, members and rooms instead."`
 	Out       string        `help:"Directory for the report, the plots and every run as JSON." default:"bench/out"`
+	From      string        `help:"Begin with the runs in this file; only what --scenarios names is run, in place of them." placeholder:"FILE"`
+	Publish   bool          `help:"Write to docs/performance, and the table into docs/performance.md."`
 }
 
 func main() {
@@ -55,6 +57,8 @@ type report struct {
 	At      time.Time `json:"at"`
 	Machine string    `json:"machine"`
 	Series  []*series `json:"series"`
+
+	growth bool // of what is in growth, rather than of the suite
 }
 
 func (c cli) run(ctx context.Context) error {
@@ -68,14 +72,25 @@ func (c cli) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := c.prepare(ctx)
-	if err != nil {
-		return err
+	if c.Publish {
+		c.Out = filepath.Join("docs", "performance")
 	}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return err
 	}
-	r := &report{At: time.Now().UTC(), Machine: machine(ctx)}
+	r := &report{At: time.Now().UTC(), Machine: machine(ctx), growth: c.Growth}
+	if c.From != "" {
+		if err := r.read(c.From); err != nil {
+			return err
+		}
+		if len(c.Scenarios) == 0 {
+			return r.finish(c.Out, c.Publish)
+		}
+	}
+	b, err := c.prepare(ctx)
+	if err != nil {
+		return err
+	}
 	if _, err := exec.LookPath("node"); err != nil {
 		for i := range entries {
 			entries[i].peers = slices.DeleteFunc(slices.Clone(entries[i].peers), func(name string) bool { return strings.HasPrefix(name, "node") })
@@ -86,6 +101,7 @@ func (c cli) run(ctx context.Context) error {
 		total += len(e.peers) * c.Rounds
 	}
 	for _, e := range entries {
+		r.drop(e)
 		for range c.Rounds {
 			for _, name := range e.peers {
 				n++
@@ -106,7 +122,7 @@ func (c cli) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.finish(c.Out, c.Growth)
+	return r.finish(c.Out, c.Publish)
 }
 
 // entries is what is to be run.
@@ -116,11 +132,7 @@ func (c cli) entries() ([]entry, error) {
 		all = nil
 		for _, g := range growth {
 			for i, s := range g.entries {
-				name := g.peer
-				if g.peers != nil {
-					name = g.peers[i]
-				}
-				all = append(all, entry{s, []string{name}})
+				all = append(all, entry{s, []string{g.peerAt(i)}})
 			}
 		}
 	}
@@ -198,6 +210,11 @@ func (c cli) measure(ctx context.Context, b *bed, scenario, name string) (bench.
 		return bench.Result{}, fmt.Errorf("the generator wrote %.200q: %w", out, err)
 	}
 	return results[0], nil
+}
+
+// drop forgets the runs of an entry.
+func (r *report) drop(e entry) {
+	r.Series = slices.DeleteFunc(r.Series, func(s *series) bool { return s.Scenario == e.scenario && slices.Contains(e.peers, s.Peer) })
 }
 
 func (r *report) add(scenario, peer string, result bench.Result) {

@@ -42,22 +42,67 @@ func ratio(f bench.Figure, edge, peer []bench.Result) bench.Spread {
 	return bench.SpreadOf(ratios)
 }
 
+// name is that of the report's files.
+func (r *report) name() string {
+	if r.growth {
+		return "growth"
+	}
+	return "bench"
+}
+
+func (r *report) read(file string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, r); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
 func (r *report) write(dir string) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "bench.json"), append(b, '\n'), 0o644)
+	return os.WriteFile(filepath.Join(dir, r.name()+".json"), append(b, '\n'), 0o644)
+}
+
+// publish puts the table between its marks in docs/performance.md.
+func (r *report) publish(table string) error {
+	file := filepath.Join("docs", "performance.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- "+r.name()+": written by make bench -->\n", "<!-- end of "+r.name()+" -->"
+	before, rest, ok := strings.Cut(string(text), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s: there is no %q and %q", file, begin, end)
+	}
+	return os.WriteFile(file, []byte(before+begin+table+end+after), 0o644)
 }
 
 // finish prints the table, and writes it and the plots.
-func (r *report) finish(dir string, grown bool) error {
-	table := r.table()
-	fmt.Print(table)
-	if err := os.WriteFile(filepath.Join(dir, "bench.md"), []byte(table), 0o644); err != nil {
+func (r *report) finish(dir string, publish bool) error {
+	if err := r.write(dir); err != nil {
 		return err
 	}
-	if grown {
+	table := r.table()
+	if r.growth {
+		table = r.growthTable()
+	}
+	fmt.Print(table)
+	if publish {
+		if err := r.publish(table); err != nil {
+			return err
+		}
+	} else if err := os.WriteFile(filepath.Join(dir, r.name()+".md"), []byte(table), 0o644); err != nil {
+		return err
+	}
+	if r.growth {
 		return r.growthPlots(dir)
 	}
 	names, peersOf := r.scenarios()
@@ -82,7 +127,7 @@ func (r *report) finish(dir string, grown bool) error {
 }
 
 func (r *report) growthPlots(dir string) error {
-	for i, g := range growth {
+	for _, g := range growth {
 		var points []point
 		var figure bench.Figure
 		for j, name := range g.entries {
@@ -91,23 +136,48 @@ func (r *report) growthPlots(dir string) error {
 				return err
 			}
 			figure = s.Figures(true)[0]
-			p := g.peer
-			if g.peers != nil {
-				p = g.peers[j]
-			}
-			if runs := r.find(name, p); runs != nil {
+			if runs := r.find(name, g.peerAt(j)); runs != nil {
 				points = append(points, point{g.at[j], figure.SpreadOf(runs)})
 			}
 		}
 		if len(points) < 2 {
 			continue
 		}
-		file := fmt.Sprintf("growth-%d-%s.svg", i+1, strings.ReplaceAll(g.x, " ", "-"))
-		if err := os.WriteFile(filepath.Join(dir, file), linePlot(g.title+": "+figure.Name+better(figure), g.x, points), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "growth-"+g.file+".svg"), linePlot(g.title+": "+figure.Name+better(figure), g.x, points), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// growthTable has a row for each line of a plot.
+func (r *report) growthTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s. Median (lowest–highest).\n\n", r.At.Format("2006-01-02"), r.Machine)
+	for _, g := range growth {
+		var heads, rules, cells []string
+		figures := make(map[int][]string)
+		for j, name := range g.entries {
+			s, err := bench.ParseScenario(name)
+			if err != nil {
+				continue
+			}
+			runs := r.find(name, g.peerAt(j))
+			heads, rules = append(heads, bench.Short(g.at[j])), append(rules, "---")
+			for i, f := range s.Figures(true)[:telling(s)] {
+				if j == 0 {
+					cells = append(cells, g.title+", "+f.Name)
+				}
+				figures[i] = append(figures[i], f.SpreadOf(runs).String())
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n| --- | %s |\n", g.x, strings.Join(heads, " | "), strings.Join(rules, " | "))
+		for i, head := range cells {
+			fmt.Fprintf(&b, "| %s | %s |\n", head, strings.Join(figures[i], " | "))
+		}
+		fmt.Fprintln(&b)
+	}
+	return b.String()
 }
 
 func better(f bench.Figure) string {

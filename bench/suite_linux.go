@@ -28,19 +28,30 @@ var suite = []entry{
 	{"binary-50x2", []string{"edge", "node"}},
 }
 
-// growth is what is run to see how cost grows. Each row of it becomes one line of a plot.
-var growth = []struct {
-	title, x string
-	peer     string   // of all, unless peers says otherwise
-	entries  []string // scenarios, or peers of the scenario
-	at       []float64
-	peers    []string
-}{
-	{"idle sessions", "connections", base, []string{"idle-1000", "idle-2000", "idle-5000", "idle-10000", "idle-15000"}, []float64{1000, 2000, 5000, 10000, 15000}, nil},
-	{"echo, one event outstanding on each", "connections", base, []string{"echo-1000x1", "echo-2000x1", "echo-5000x1", "echo-10000x1", "echo-15000x1"}, []float64{1000, 2000, 5000, 10000, 15000}, nil},
-	{"broadcast to everyone", "connections", base, []string{"broadcast-1000", "broadcast-2000", "broadcast-5000", "broadcast-10000", "broadcast-15000"}, []float64{1000, 2000, 5000, 10000, 15000}, nil},
-	{"echo 1,000 x 1", "members of the group", "", []string{"echo-1000x1", "echo-1000x1", "echo-1000x1", "echo-1000x1"}, []float64{1, 2, 4, 8}, []string{"members-1", "members-2", "members-4", "members-8"}},
-	{"events to rooms of 10", "rooms", base, []string{"rooms-10x10", "rooms-100x10", "rooms-1000x10", "rooms-10000x10", "rooms-100000x10"}, []float64{10, 100, 1000, 10000, 100000}, nil},
+// sweep is a scenario at several sizes: one line of a plot.
+type sweep struct {
+	file, title, x string
+	at             []float64
+	entries        []string // the scenario at each
+	peers          []string // the peer at each; nil: the edge
+}
+
+func (s *sweep) peerAt(i int) string {
+	if s.peers == nil {
+		return base
+	}
+	return s.peers[i]
+}
+
+var connections = []float64{1000, 2000, 5000, 10000, 15000}
+
+// growth is what is run to see how cost grows.
+var growth = []sweep{
+	{"idle", "idle", "connections", connections, []string{"idle-1000", "idle-2000", "idle-5000", "idle-10000", "idle-15000"}, nil},
+	{"echo", "echo, one event outstanding on each", "connections", connections, []string{"echo-1000x1", "echo-2000x1", "echo-5000x1", "echo-10000x1", "echo-15000x1"}, nil},
+	{"broadcast", "broadcast to everyone", "connections", connections, []string{"broadcast-1000", "broadcast-2000", "broadcast-5000", "broadcast-10000", "broadcast-15000"}, nil},
+	{"members", "echo 1,000 x 1", "members of the group", []float64{1, 2, 4, 8}, []string{"echo-1000x1", "echo-1000x1", "echo-1000x1", "echo-1000x1"}, []string{"members-1", "members-2", "members-4", "members-8"}},
+	{"rooms", "events to rooms of 10", "rooms", []float64{10, 100, 1000, 10000, 100000}, []string{"rooms-10x10", "rooms-100x10", "rooms-1000x10", "rooms-10000x10", "rooms-100000x10"}, nil},
 }
 
 // goal is what a figure of the edge should reach against a peer.
