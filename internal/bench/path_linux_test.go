@@ -14,7 +14,6 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
@@ -103,10 +102,7 @@ func (p *path) deliver(n int) {
 				n--
 			}
 		}
-		var err error
-		if p.bytes, err = (proto.MarshalOptions{}).MarshalAppend(p.bytes[:0], p.message.Message()); err != nil {
-			p.tb.Fatal(err)
-		}
+		p.bytes = append(p.bytes[:0], p.message.Wire()...)
 		if len(all) > 0 {
 			p.member.Done(all[0].ID, all[len(all)-1].ID)
 		}
@@ -285,10 +281,7 @@ func BenchmarkConvert(b *testing.B) {
 	for b.Loop() {
 		p.message.Add(n, 1, n, n, events[n%window])
 		if n++; n%64 == 0 {
-			var err error
-			if p.bytes, err = (proto.MarshalOptions{}).MarshalAppend(p.bytes[:0], p.message.Message()); err != nil {
-				b.Fatal(err)
-			}
+			p.bytes = append(p.bytes[:0], p.message.Wire()...)
 			p.message.Reset()
 		}
 	}

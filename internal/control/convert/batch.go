@@ -57,6 +57,9 @@ func (b *Batch) Wire() []byte {
 
 // Add appends a delivery.
 func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socketio.Event) {
+	if len(b.b) == 0 {
+		b.Reset()
+	}
 	var kind []byte // of an event of a session's life, with its tag
 	if ev.Kind != socketio.ClientEvent {
 		var m pb.Event
