@@ -24,7 +24,8 @@ func hello(m *pb.Hello) (group.Hello, error) {
 	spec := m.GetSpec()
 	h.Spec = group.Spec{AckDeadline: spec.GetAckDeadline().AsDuration(), MaxAttempts: int(spec.GetMaxAttempts()),
 		MemberGrace: spec.GetMemberGrace().AsDuration(), MaxBacklogEvents: int(spec.GetMaxBacklogEvents()),
-		MaxBacklogBytes: int64(spec.GetMaxBacklogBytes()), Overflow: group.Overflow(spec.GetOnOverflow()), Mode: group.Mode(spec.GetDelivery())}
+		MaxBacklogBytes: int64(spec.GetMaxBacklogBytes()), Overflow: group.Overflow(spec.GetOnOverflow()), Mode: group.Mode(spec.GetDelivery()),
+		Retention: spec.GetRetention().AsDuration()}
 	for _, r := range spec.GetRoutes() {
 		route := group.Route{Namespace: r.Namespace, Events: r.Events}
 		for _, k := range r.Kinds {
@@ -52,6 +53,9 @@ func specMessage(s *group.Spec) *pb.GroupSpec {
 	m := &pb.GroupSpec{AckDeadline: durationpb.New(s.AckDeadline), MaxAttempts: uint32(s.MaxAttempts), MemberGrace: durationpb.New(s.MemberGrace),
 		Delivery: pb.DeliveryMode(s.Mode), MaxBacklogEvents: uint32(s.MaxBacklogEvents),
 		MaxBacklogBytes: uint64(s.MaxBacklogBytes), OnOverflow: pb.OverflowAction(s.Overflow)}
+	if s.Retention > 0 {
+		m.Retention = durationpb.New(s.Retention)
+	}
 	for _, r := range s.Routes {
 		route := &pb.Route{Namespace: r.Namespace, Events: r.Events}
 		for _, k := range r.Kinds {

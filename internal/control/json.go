@@ -25,6 +25,9 @@ func (s *Server) MountJSON(mux *http.ServeMux) {
 	mount(mux, pb.SessionService_ListRooms_FullMethodName, s.ListRooms)
 	mount(mux, pb.AdminService_GetEdge_FullMethodName, s.GetEdge)
 	mount(mux, pb.AdminService_ListGroups_FullMethodName, s.ListGroups)
+	mount(mux, pb.AdminService_ListDeadLetters_FullMethodName, s.ListDeadLetters)
+	mount(mux, pb.AdminService_RedriveDeadLetters_FullMethodName, s.RedriveDeadLetters)
+	mount(mux, pb.AdminService_SeekGroup_FullMethodName, s.SeekGroup)
 }
 
 func mount[Req, Resp any, R interface {

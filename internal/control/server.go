@@ -166,7 +166,7 @@ func (s *Server) ListGroups(ctx context.Context, req *pb.ListGroupsRequest) (*pb
 	resp := &pb.ListGroupsResponse{}
 	for _, g := range s.groups.List() {
 		m := &pb.Group{Name: g.Name, Spec: specMessage(&g.Spec), BacklogEvents: uint64(g.Events), BacklogBytes: uint64(g.Bytes),
-			InFlight: uint64(g.InFlight), Redelivered: g.Redelivered, DeadLetters: g.DeadLetters, PausedClients: uint64(g.Paused)}
+			InFlight: uint64(g.InFlight), Redelivered: g.Redelivered, DeadLetters: uint64(g.SetAside), PausedClients: uint64(g.Paused), RetainedEvents: uint64(g.Retained)}
 		if !g.Oldest.IsZero() {
 			m.BacklogAge = durationpb.New(time.Since(g.Oldest))
 		}

@@ -39,9 +39,14 @@ func newWorld(t *testing.T) *world { return newWorldOn(t, nil) }
 
 func newWorldOn(t *testing.T, disk socketio.Store) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	groups := group.New(group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}, log)
+	cfg := group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}
+	if kept, ok := disk.(group.Log); ok {
+		cfg.Log = kept
+	}
+	groups := group.New(cfg, log)
 	sockets := socketio.NewServer(socketio.Config{RecoveryWindow: time.Minute}, groups, disk, log)
 	groups.Start(sockets)
+	groups.Restore(group.Kept{Parse: sockets.ParseEvent})
 	engine := engineio.NewServer(engineio.Config{}, sockets, log)
 	ctl := control.NewServer(control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
 		HelloTimeout: 100 * time.Millisecond, Connections: engine.Connections}, groups, sockets, log)

@@ -159,7 +159,10 @@ func (gs *Groups) Redrive(name string, offsets []uint64, discard bool) (done int
 		g.dead.letters = slices.Delete(g.dead.letters, i, i+1)
 		g.dead.bytes -= int64(l.Event.Size())
 		if !discard {
-			g.saveLocked(g.returnLocked(l.Event, l.Offset, l.PrevSeq, l.Attempts, nil))
+			e := g.returnLocked(l.Event, l.Offset, l.PrevSeq, l.Attempts, nil)
+			if g.all.cfg.Log != nil {
+				g.saveLocked(e)
+			}
 		}
 		g.dropLetterLocked(offset)
 		done++

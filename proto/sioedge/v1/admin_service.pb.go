@@ -379,12 +379,14 @@ type Group struct {
 	InFlight uint64 `protobuf:"varint,7,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	// Deliveries with attempt above 1, since the edge started.
 	Redelivered uint64 `protobuf:"varint,8,opt,name=redelivered,proto3" json:"redelivered,omitempty"`
-	// Events set aside.
+	// Events set aside that are there: see ListDeadLetters.
 	DeadLetters uint64 `protobuf:"varint,9,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
 	// Clients that are not read because the backlog is full.
 	PausedClients uint64 `protobuf:"varint,10,opt,name=paused_clients,json=pausedClients,proto3" json:"paused_clients,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Settled events that SeekGroup can deliver again.
+	RetainedEvents uint64 `protobuf:"varint,11,opt,name=retained_events,json=retainedEvents,proto3" json:"retained_events,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Group) Reset() {
@@ -487,6 +489,13 @@ func (x *Group) GetPausedClients() uint64 {
 	return 0
 }
 
+func (x *Group) GetRetainedEvents() uint64 {
+	if x != nil {
+		return x.RetainedEvents
+	}
+	return 0
+}
+
 // Member is one process of a group.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -569,6 +578,495 @@ func (x *Member) GetSessions() uint64 {
 	return 0
 }
 
+// ListDeadLettersRequest asks for a page of the dead letters of a group.
+type ListDeadLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// At most so many; 0 means 100, more than 1,000 means 1,000.
+	PageSize uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before. Empty: the first.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersRequest) Reset() {
+	*x = ListDeadLettersRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersRequest) ProtoMessage() {}
+
+func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListDeadLettersRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *ListDeadLettersRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeadLettersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDeadLettersResponse is a page of dead letters.
+type ListDeadLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By Event.offset, the oldest first.
+	DeadLetters []*DeadLetter `protobuf:"bytes,1,rep,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
+	// Asks for the next page. Empty: this is the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersResponse) Reset() {
+	*x = ListDeadLettersResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersResponse) ProtoMessage() {}
+
+func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
+	if x != nil {
+		return x.DeadLetters
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeadLetter is an event that a group could not handle.
+type DeadLetter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event as it was delivered.
+	Event *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// How often it was delivered.
+	Attempts uint32 `protobuf:"varint,2,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// The member that had it last.
+	MemberId string `protobuf:"bytes,3,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// Nack.reason, or why the edge took it back.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was set aside.
+	SetAsideAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=set_aside_at,json=setAsideAt,proto3" json:"set_aside_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DeadLetter) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetSetAsideAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SetAsideAt
+	}
+	return nil
+}
+
+// RedriveDeadLettersRequest names dead letters.
+type RedriveDeadLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Event.offset of each. Empty: all there are.
+	Offsets []uint64 `protobuf:"varint,2,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
+	// Forget them instead.
+	Discard       bool `protobuf:"varint,3,opt,name=discard,proto3" json:"discard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedriveDeadLettersRequest) Reset() {
+	*x = RedriveDeadLettersRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveDeadLettersRequest) ProtoMessage() {}
+
+func (x *RedriveDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*RedriveDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RedriveDeadLettersRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *RedriveDeadLettersRequest) GetOffsets() []uint64 {
+	if x != nil {
+		return x.Offsets
+	}
+	return nil
+}
+
+func (x *RedriveDeadLettersRequest) GetDiscard() bool {
+	if x != nil {
+		return x.Discard
+	}
+	return false
+}
+
+// RedriveDeadLettersResponse says what was done.
+type RedriveDeadLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Letters that were queued again, or discarded.
+	Done uint32 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	// Of the offsets asked for those that are no dead letters of the group, for example because
+	// somebody else was faster.
+	UnknownOffsets []uint64 `protobuf:"varint,2,rep,packed,name=unknown_offsets,json=unknownOffsets,proto3" json:"unknown_offsets,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RedriveDeadLettersResponse) Reset() {
+	*x = RedriveDeadLettersResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveDeadLettersResponse) ProtoMessage() {}
+
+func (x *RedriveDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*RedriveDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RedriveDeadLettersResponse) GetDone() uint32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *RedriveDeadLettersResponse) GetUnknownOffsets() []uint64 {
+	if x != nil {
+		return x.UnknownOffsets
+	}
+	return nil
+}
+
+// SeekGroupRequest says where a group is to go on.
+type SeekGroupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Where. Must be set.
+	//
+	// Types that are valid to be assigned to Position:
+	//
+	//	*SeekGroupRequest_Latest
+	//	*SeekGroupRequest_Cursor
+	//	*SeekGroupRequest_Time
+	Position      isSeekGroupRequest_Position `protobuf_oneof:"position"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeekGroupRequest) Reset() {
+	*x = SeekGroupRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeekGroupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeekGroupRequest) ProtoMessage() {}
+
+func (x *SeekGroupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeekGroupRequest.ProtoReflect.Descriptor instead.
+func (*SeekGroupRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SeekGroupRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *SeekGroupRequest) GetPosition() isSeekGroupRequest_Position {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
+func (x *SeekGroupRequest) GetLatest() bool {
+	if x != nil {
+		if x, ok := x.Position.(*SeekGroupRequest_Latest); ok {
+			return x.Latest
+		}
+	}
+	return false
+}
+
+func (x *SeekGroupRequest) GetCursor() *Cursor {
+	if x != nil {
+		if x, ok := x.Position.(*SeekGroupRequest_Cursor); ok {
+			return x.Cursor
+		}
+	}
+	return nil
+}
+
+func (x *SeekGroupRequest) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		if x, ok := x.Position.(*SeekGroupRequest_Time); ok {
+			return x.Time
+		}
+	}
+	return nil
+}
+
+type isSeekGroupRequest_Position interface {
+	isSeekGroupRequest_Position()
+}
+
+type SeekGroupRequest_Latest struct {
+	// Behind everything that was read so far. Must be true.
+	Latest bool `protobuf:"varint,2,opt,name=latest,proto3,oneof"`
+}
+
+type SeekGroupRequest_Cursor struct {
+	// Behind this event: edge_id and log_id must be those of this edge.
+	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3,oneof"`
+}
+
+type SeekGroupRequest_Time struct {
+	// With what the edge read at this time, by its clock.
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3,oneof"`
+}
+
+func (*SeekGroupRequest_Latest) isSeekGroupRequest_Position() {}
+
+func (*SeekGroupRequest_Cursor) isSeekGroupRequest_Position() {}
+
+func (*SeekGroupRequest_Time) isSeekGroupRequest_Position() {}
+
+// SeekGroupResponse says what was done.
+type SeekGroupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Client events that waited and were dropped.
+	Dropped uint64 `protobuf:"varint,1,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Settled events that were queued again.
+	Replayed      uint64 `protobuf:"varint,2,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeekGroupResponse) Reset() {
+	*x = SeekGroupResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeekGroupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeekGroupResponse) ProtoMessage() {}
+
+func (x *SeekGroupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeekGroupResponse.ProtoReflect.Descriptor instead.
+func (*SeekGroupResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SeekGroupResponse) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *SeekGroupResponse) GetReplayed() uint64 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
 // TailEventsRequest selects what to show.
 type TailEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -582,7 +1080,7 @@ type TailEventsRequest struct {
 
 func (x *TailEventsRequest) Reset() {
 	*x = TailEventsRequest{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[7]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +1092,7 @@ func (x *TailEventsRequest) String() string {
 func (*TailEventsRequest) ProtoMessage() {}
 
 func (x *TailEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[7]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +1105,7 @@ func (x *TailEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEventsRequest.ProtoReflect.Descriptor instead.
 func (*TailEventsRequest) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{7}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TailEventsRequest) GetFilter() *Target {
@@ -644,7 +1142,7 @@ type TailEventsResponse struct {
 
 func (x *TailEventsResponse) Reset() {
 	*x = TailEventsResponse{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[8]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +1154,7 @@ func (x *TailEventsResponse) String() string {
 func (*TailEventsResponse) ProtoMessage() {}
 
 func (x *TailEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[8]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +1167,7 @@ func (x *TailEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEventsResponse.ProtoReflect.Descriptor instead.
 func (*TailEventsResponse) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{8}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TailEventsResponse) GetAt() *timestamppb.Timestamp {
@@ -767,7 +1265,7 @@ type Emitted struct {
 
 func (x *Emitted) Reset() {
 	*x = Emitted{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[9]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +1277,7 @@ func (x *Emitted) String() string {
 func (*Emitted) ProtoMessage() {}
 
 func (x *Emitted) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[9]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +1290,7 @@ func (x *Emitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Emitted.ProtoReflect.Descriptor instead.
 func (*Emitted) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{9}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Emitted) GetEmit() *Emit {
@@ -832,7 +1330,7 @@ type Settled struct {
 
 func (x *Settled) Reset() {
 	*x = Settled{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[10]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +1342,7 @@ func (x *Settled) String() string {
 func (*Settled) ProtoMessage() {}
 
 func (x *Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[10]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +1355,7 @@ func (x *Settled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settled.ProtoReflect.Descriptor instead.
 func (*Settled) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{10}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Settled) GetOffset() uint64 {
@@ -933,7 +1431,7 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"namespaces\"\x13\n" +
 	"\x11ListGroupsRequest\"?\n" +
 	"\x12ListGroupsResponse\x12)\n" +
-	"\x06groups\x18\x01 \x03(\v2\x11.sioedge.v1.GroupR\x06groups\"\x85\x03\n" +
+	"\x06groups\x18\x01 \x03(\v2\x11.sioedge.v1.GroupR\x06groups\"\xae\x03\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x04spec\x18\x02 \x01(\v2\x15.sioedge.v1.GroupSpecR\x04spec\x12,\n" +
@@ -946,13 +1444,47 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\vredelivered\x18\b \x01(\x04R\vredelivered\x12!\n" +
 	"\fdead_letters\x18\t \x01(\x04R\vdeadLetters\x12%\n" +
 	"\x0epaused_clients\x18\n" +
-	" \x01(\x04R\rpausedClients\"\x8c\x01\n" +
+	" \x01(\x04R\rpausedClients\x12'\n" +
+	"\x0fretained_events\x18\v \x01(\x04R\x0eretainedEvents\"\x8c\x01\n" +
 	"\x06Member\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1a\n" +
 	"\battached\x18\x02 \x01(\bR\battached\x12\x10\n" +
 	"\x03sdk\x18\x03 \x01(\tR\x03sdk\x12\x1b\n" +
 	"\tin_flight\x18\x04 \x01(\x04R\binFlight\x12\x1a\n" +
-	"\bsessions\x18\x05 \x01(\x04R\bsessions\"W\n" +
+	"\bsessions\x18\x05 \x01(\x04R\bsessions\"j\n" +
+	"\x16ListDeadLettersRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"|\n" +
+	"\x17ListDeadLettersResponse\x129\n" +
+	"\fdead_letters\x18\x01 \x03(\v2\x16.sioedge.v1.DeadLetterR\vdeadLetters\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc4\x01\n" +
+	"\n" +
+	"DeadLetter\x12'\n" +
+	"\x05event\x18\x01 \x01(\v2\x11.sioedge.v1.EventR\x05event\x12\x1a\n" +
+	"\battempts\x18\x02 \x01(\rR\battempts\x12\x1b\n" +
+	"\tmember_id\x18\x03 \x01(\tR\bmemberId\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12<\n" +
+	"\fset_aside_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"setAsideAt\"e\n" +
+	"\x19RedriveDeadLettersRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
+	"\aoffsets\x18\x02 \x03(\x04R\aoffsets\x12\x18\n" +
+	"\adiscard\x18\x03 \x01(\bR\adiscard\"Y\n" +
+	"\x1aRedriveDeadLettersResponse\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\rR\x04done\x12'\n" +
+	"\x0funknown_offsets\x18\x02 \x03(\x04R\x0eunknownOffsets\"\xae\x01\n" +
+	"\x10SeekGroupRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
+	"\x06latest\x18\x02 \x01(\bH\x00R\x06latest\x12,\n" +
+	"\x06cursor\x18\x03 \x01(\v2\x12.sioedge.v1.CursorH\x00R\x06cursor\x120\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\x04timeB\n" +
+	"\n" +
+	"\bposition\"I\n" +
+	"\x11SeekGroupResponse\x12\x18\n" +
+	"\adropped\x18\x01 \x01(\x04R\adropped\x12\x1a\n" +
+	"\breplayed\x18\x02 \x01(\x04R\breplayed\"W\n" +
 	"\x11TailEventsRequest\x12*\n" +
 	"\x06filter\x18\x01 \x01(\v2\x12.sioedge.v1.TargetR\x06filter\x12\x16\n" +
 	"\x06events\x18\x02 \x03(\tR\x06events\"\xf0\x01\n" +
@@ -977,11 +1509,14 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\tEdgeState\x12\x1a\n" +
 	"\x16EDGE_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10EDGE_STATE_READY\x10\x01\x12\x17\n" +
-	"\x13EDGE_STATE_DRAINING\x10\x022\xee\x01\n" +
+	"\x13EDGE_STATE_DRAINING\x10\x022\xf9\x03\n" +
 	"\fAdminService\x12B\n" +
 	"\aGetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n" +
 	"\n" +
-	"ListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12M\n" +
+	"ListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12Z\n" +
+	"\x0fListDeadLetters\x12\".sioedge.v1.ListDeadLettersRequest\x1a#.sioedge.v1.ListDeadLettersResponse\x12c\n" +
+	"\x12RedriveDeadLetters\x12%.sioedge.v1.RedriveDeadLettersRequest\x1a&.sioedge.v1.RedriveDeadLettersResponse\x12H\n" +
+	"\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12M\n" +
 	"\n" +
 	"TailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01BK\n" +
 	"\x0edev.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3"
@@ -999,57 +1534,76 @@ func file_sioedge_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sioedge_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_sioedge_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_sioedge_v1_admin_service_proto_goTypes = []any{
-	(EdgeState)(0),                // 0: sioedge.v1.EdgeState
-	(*GetEdgeRequest)(nil),        // 1: sioedge.v1.GetEdgeRequest
-	(*GetEdgeResponse)(nil),       // 2: sioedge.v1.GetEdgeResponse
-	(*Edge)(nil),                  // 3: sioedge.v1.Edge
-	(*ListGroupsRequest)(nil),     // 4: sioedge.v1.ListGroupsRequest
-	(*ListGroupsResponse)(nil),    // 5: sioedge.v1.ListGroupsResponse
-	(*Group)(nil),                 // 6: sioedge.v1.Group
-	(*Member)(nil),                // 7: sioedge.v1.Member
-	(*TailEventsRequest)(nil),     // 8: sioedge.v1.TailEventsRequest
-	(*TailEventsResponse)(nil),    // 9: sioedge.v1.TailEventsResponse
-	(*Emitted)(nil),               // 10: sioedge.v1.Emitted
-	(*Settled)(nil),               // 11: sioedge.v1.Settled
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*GroupSpec)(nil),             // 13: sioedge.v1.GroupSpec
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
-	(*Target)(nil),                // 15: sioedge.v1.Target
-	(*Event)(nil),                 // 16: sioedge.v1.Event
-	(*Emit)(nil),                  // 17: sioedge.v1.Emit
-	(*Receipt)(nil),               // 18: sioedge.v1.Receipt
-	(*Payload)(nil),               // 19: sioedge.v1.Payload
+	(EdgeState)(0),                     // 0: sioedge.v1.EdgeState
+	(*GetEdgeRequest)(nil),             // 1: sioedge.v1.GetEdgeRequest
+	(*GetEdgeResponse)(nil),            // 2: sioedge.v1.GetEdgeResponse
+	(*Edge)(nil),                       // 3: sioedge.v1.Edge
+	(*ListGroupsRequest)(nil),          // 4: sioedge.v1.ListGroupsRequest
+	(*ListGroupsResponse)(nil),         // 5: sioedge.v1.ListGroupsResponse
+	(*Group)(nil),                      // 6: sioedge.v1.Group
+	(*Member)(nil),                     // 7: sioedge.v1.Member
+	(*ListDeadLettersRequest)(nil),     // 8: sioedge.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 9: sioedge.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                 // 10: sioedge.v1.DeadLetter
+	(*RedriveDeadLettersRequest)(nil),  // 11: sioedge.v1.RedriveDeadLettersRequest
+	(*RedriveDeadLettersResponse)(nil), // 12: sioedge.v1.RedriveDeadLettersResponse
+	(*SeekGroupRequest)(nil),           // 13: sioedge.v1.SeekGroupRequest
+	(*SeekGroupResponse)(nil),          // 14: sioedge.v1.SeekGroupResponse
+	(*TailEventsRequest)(nil),          // 15: sioedge.v1.TailEventsRequest
+	(*TailEventsResponse)(nil),         // 16: sioedge.v1.TailEventsResponse
+	(*Emitted)(nil),                    // 17: sioedge.v1.Emitted
+	(*Settled)(nil),                    // 18: sioedge.v1.Settled
+	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
+	(*GroupSpec)(nil),                  // 20: sioedge.v1.GroupSpec
+	(*durationpb.Duration)(nil),        // 21: google.protobuf.Duration
+	(*Event)(nil),                      // 22: sioedge.v1.Event
+	(*Cursor)(nil),                     // 23: sioedge.v1.Cursor
+	(*Target)(nil),                     // 24: sioedge.v1.Target
+	(*Emit)(nil),                       // 25: sioedge.v1.Emit
+	(*Receipt)(nil),                    // 26: sioedge.v1.Receipt
+	(*Payload)(nil),                    // 27: sioedge.v1.Payload
 }
 var file_sioedge_v1_admin_service_proto_depIdxs = []int32{
 	3,  // 0: sioedge.v1.GetEdgeResponse.edge:type_name -> sioedge.v1.Edge
 	0,  // 1: sioedge.v1.Edge.state:type_name -> sioedge.v1.EdgeState
-	12, // 2: sioedge.v1.Edge.started_at:type_name -> google.protobuf.Timestamp
+	19, // 2: sioedge.v1.Edge.started_at:type_name -> google.protobuf.Timestamp
 	6,  // 3: sioedge.v1.ListGroupsResponse.groups:type_name -> sioedge.v1.Group
-	13, // 4: sioedge.v1.Group.spec:type_name -> sioedge.v1.GroupSpec
+	20, // 4: sioedge.v1.Group.spec:type_name -> sioedge.v1.GroupSpec
 	7,  // 5: sioedge.v1.Group.members:type_name -> sioedge.v1.Member
-	14, // 6: sioedge.v1.Group.backlog_age:type_name -> google.protobuf.Duration
-	15, // 7: sioedge.v1.TailEventsRequest.filter:type_name -> sioedge.v1.Target
-	12, // 8: sioedge.v1.TailEventsResponse.at:type_name -> google.protobuf.Timestamp
-	16, // 9: sioedge.v1.TailEventsResponse.event:type_name -> sioedge.v1.Event
-	10, // 10: sioedge.v1.TailEventsResponse.emitted:type_name -> sioedge.v1.Emitted
-	11, // 11: sioedge.v1.TailEventsResponse.settled:type_name -> sioedge.v1.Settled
-	17, // 12: sioedge.v1.Emitted.emit:type_name -> sioedge.v1.Emit
-	18, // 13: sioedge.v1.Emitted.receipt:type_name -> sioedge.v1.Receipt
-	14, // 14: sioedge.v1.Settled.took:type_name -> google.protobuf.Duration
-	19, // 15: sioedge.v1.Settled.reply:type_name -> sioedge.v1.Payload
-	1,  // 16: sioedge.v1.AdminService.GetEdge:input_type -> sioedge.v1.GetEdgeRequest
-	4,  // 17: sioedge.v1.AdminService.ListGroups:input_type -> sioedge.v1.ListGroupsRequest
-	8,  // 18: sioedge.v1.AdminService.TailEvents:input_type -> sioedge.v1.TailEventsRequest
-	2,  // 19: sioedge.v1.AdminService.GetEdge:output_type -> sioedge.v1.GetEdgeResponse
-	5,  // 20: sioedge.v1.AdminService.ListGroups:output_type -> sioedge.v1.ListGroupsResponse
-	9,  // 21: sioedge.v1.AdminService.TailEvents:output_type -> sioedge.v1.TailEventsResponse
-	19, // [19:22] is the sub-list for method output_type
-	16, // [16:19] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	21, // 6: sioedge.v1.Group.backlog_age:type_name -> google.protobuf.Duration
+	10, // 7: sioedge.v1.ListDeadLettersResponse.dead_letters:type_name -> sioedge.v1.DeadLetter
+	22, // 8: sioedge.v1.DeadLetter.event:type_name -> sioedge.v1.Event
+	19, // 9: sioedge.v1.DeadLetter.set_aside_at:type_name -> google.protobuf.Timestamp
+	23, // 10: sioedge.v1.SeekGroupRequest.cursor:type_name -> sioedge.v1.Cursor
+	19, // 11: sioedge.v1.SeekGroupRequest.time:type_name -> google.protobuf.Timestamp
+	24, // 12: sioedge.v1.TailEventsRequest.filter:type_name -> sioedge.v1.Target
+	19, // 13: sioedge.v1.TailEventsResponse.at:type_name -> google.protobuf.Timestamp
+	22, // 14: sioedge.v1.TailEventsResponse.event:type_name -> sioedge.v1.Event
+	17, // 15: sioedge.v1.TailEventsResponse.emitted:type_name -> sioedge.v1.Emitted
+	18, // 16: sioedge.v1.TailEventsResponse.settled:type_name -> sioedge.v1.Settled
+	25, // 17: sioedge.v1.Emitted.emit:type_name -> sioedge.v1.Emit
+	26, // 18: sioedge.v1.Emitted.receipt:type_name -> sioedge.v1.Receipt
+	21, // 19: sioedge.v1.Settled.took:type_name -> google.protobuf.Duration
+	27, // 20: sioedge.v1.Settled.reply:type_name -> sioedge.v1.Payload
+	1,  // 21: sioedge.v1.AdminService.GetEdge:input_type -> sioedge.v1.GetEdgeRequest
+	4,  // 22: sioedge.v1.AdminService.ListGroups:input_type -> sioedge.v1.ListGroupsRequest
+	8,  // 23: sioedge.v1.AdminService.ListDeadLetters:input_type -> sioedge.v1.ListDeadLettersRequest
+	11, // 24: sioedge.v1.AdminService.RedriveDeadLetters:input_type -> sioedge.v1.RedriveDeadLettersRequest
+	13, // 25: sioedge.v1.AdminService.SeekGroup:input_type -> sioedge.v1.SeekGroupRequest
+	15, // 26: sioedge.v1.AdminService.TailEvents:input_type -> sioedge.v1.TailEventsRequest
+	2,  // 27: sioedge.v1.AdminService.GetEdge:output_type -> sioedge.v1.GetEdgeResponse
+	5,  // 28: sioedge.v1.AdminService.ListGroups:output_type -> sioedge.v1.ListGroupsResponse
+	9,  // 29: sioedge.v1.AdminService.ListDeadLetters:output_type -> sioedge.v1.ListDeadLettersResponse
+	12, // 30: sioedge.v1.AdminService.RedriveDeadLetters:output_type -> sioedge.v1.RedriveDeadLettersResponse
+	14, // 31: sioedge.v1.AdminService.SeekGroup:output_type -> sioedge.v1.SeekGroupResponse
+	16, // 32: sioedge.v1.AdminService.TailEvents:output_type -> sioedge.v1.TailEventsResponse
+	27, // [27:33] is the sub-list for method output_type
+	21, // [21:27] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_admin_service_proto_init() }
@@ -1060,7 +1614,12 @@ func file_sioedge_v1_admin_service_proto_init() {
 	file_sioedge_v1_command_proto_init()
 	file_sioedge_v1_event_proto_init()
 	file_sioedge_v1_event_service_proto_init()
-	file_sioedge_v1_admin_service_proto_msgTypes[8].OneofWrappers = []any{
+	file_sioedge_v1_admin_service_proto_msgTypes[12].OneofWrappers = []any{
+		(*SeekGroupRequest_Latest)(nil),
+		(*SeekGroupRequest_Cursor)(nil),
+		(*SeekGroupRequest_Time)(nil),
+	}
+	file_sioedge_v1_admin_service_proto_msgTypes[15].OneofWrappers = []any{
 		(*TailEventsResponse_Event)(nil),
 		(*TailEventsResponse_Emitted)(nil),
 		(*TailEventsResponse_Settled)(nil),
@@ -1072,7 +1631,7 @@ func file_sioedge_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_admin_service_proto_rawDesc), len(file_sioedge_v1_admin_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,9 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_GetEdge_FullMethodName    = "/sioedge.v1.AdminService/GetEdge"
-	AdminService_ListGroups_FullMethodName = "/sioedge.v1.AdminService/ListGroups"
-	AdminService_TailEvents_FullMethodName = "/sioedge.v1.AdminService/TailEvents"
+	AdminService_GetEdge_FullMethodName            = "/sioedge.v1.AdminService/GetEdge"
+	AdminService_ListGroups_FullMethodName         = "/sioedge.v1.AdminService/ListGroups"
+	AdminService_ListDeadLetters_FullMethodName    = "/sioedge.v1.AdminService/ListDeadLetters"
+	AdminService_RedriveDeadLetters_FullMethodName = "/sioedge.v1.AdminService/RedriveDeadLetters"
+	AdminService_SeekGroup_FullMethodName          = "/sioedge.v1.AdminService/SeekGroup"
+	AdminService_TailEvents_FullMethodName         = "/sioedge.v1.AdminService/TailEvents"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -34,6 +37,23 @@ type AdminServiceClient interface {
 	GetEdge(ctx context.Context, in *GetEdgeRequest, opts ...grpc.CallOption) (*GetEdgeResponse, error)
 	// ListGroups returns every group that is known, attached or not.
 	ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error)
+	// ListDeadLetters returns the events that a group has set aside because it could not handle
+	// them. At most 1,000, or 16 MiB, are kept for each group; then the oldest go. They survive a
+	// restart of the edge. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
+	// RedriveDeadLetters delivers dead letters again, or discards them. A letter that is delivered
+	// again keeps its offset and counts its attempts on; it comes before what still waits of its
+	// session with a higher offset, and may fail spec.max_attempts times before it is set aside
+	// again. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	RedriveDeadLetters(ctx context.Context, in *RedriveDeadLettersRequest, opts ...grpc.CallOption) (*RedriveDeadLettersResponse, error)
+	// SeekGroup moves a group to a position in the event log. Client events before the position that
+	// wait are dropped. Settled ones from the position on are delivered again in the order of their
+	// offsets, as far as spec.retention has kept them, with the offsets they had and their attempts
+	// counted on; they count towards the backlog and may make it larger than its bound. What is
+	// being delivered stays, and so does everything that tells of a session's life. What is dropped
+	// counts as settled. NOT_FOUND with GROUP_UNKNOWN if there is no such group,
+	// FAILED_PRECONDITION with CURSOR_VOID if the cursor is of another edge or its log was lost.
+	SeekGroup(ctx context.Context, in *SeekGroupRequest, opts ...grpc.CallOption) (*SeekGroupResponse, error)
 	// TailEvents streams what clients send and what is sent to them, from now on. A slow reader
 	// misses entries and is told how many.
 	TailEvents(ctx context.Context, in *TailEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailEventsResponse], error)
@@ -61,6 +81,36 @@ func (c *adminServiceClient) ListGroups(ctx context.Context, in *ListGroupsReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListGroupsResponse)
 	err := c.cc.Invoke(ctx, AdminService_ListGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeadLettersResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RedriveDeadLetters(ctx context.Context, in *RedriveDeadLettersRequest, opts ...grpc.CallOption) (*RedriveDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RedriveDeadLettersResponse)
+	err := c.cc.Invoke(ctx, AdminService_RedriveDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) SeekGroup(ctx context.Context, in *SeekGroupRequest, opts ...grpc.CallOption) (*SeekGroupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SeekGroupResponse)
+	err := c.cc.Invoke(ctx, AdminService_SeekGroup_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +146,23 @@ type AdminServiceServer interface {
 	GetEdge(context.Context, *GetEdgeRequest) (*GetEdgeResponse, error)
 	// ListGroups returns every group that is known, attached or not.
 	ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error)
+	// ListDeadLetters returns the events that a group has set aside because it could not handle
+	// them. At most 1,000, or 16 MiB, are kept for each group; then the oldest go. They survive a
+	// restart of the edge. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
+	// RedriveDeadLetters delivers dead letters again, or discards them. A letter that is delivered
+	// again keeps its offset and counts its attempts on; it comes before what still waits of its
+	// session with a higher offset, and may fail spec.max_attempts times before it is set aside
+	// again. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	RedriveDeadLetters(context.Context, *RedriveDeadLettersRequest) (*RedriveDeadLettersResponse, error)
+	// SeekGroup moves a group to a position in the event log. Client events before the position that
+	// wait are dropped. Settled ones from the position on are delivered again in the order of their
+	// offsets, as far as spec.retention has kept them, with the offsets they had and their attempts
+	// counted on; they count towards the backlog and may make it larger than its bound. What is
+	// being delivered stays, and so does everything that tells of a session's life. What is dropped
+	// counts as settled. NOT_FOUND with GROUP_UNKNOWN if there is no such group,
+	// FAILED_PRECONDITION with CURSOR_VOID if the cursor is of another edge or its log was lost.
+	SeekGroup(context.Context, *SeekGroupRequest) (*SeekGroupResponse, error)
 	// TailEvents streams what clients send and what is sent to them, from now on. A slow reader
 	// misses entries and is told how many.
 	TailEvents(*TailEventsRequest, grpc.ServerStreamingServer[TailEventsResponse]) error
@@ -114,6 +181,15 @@ func (UnimplementedAdminServiceServer) GetEdge(context.Context, *GetEdgeRequest)
 }
 func (UnimplementedAdminServiceServer) ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListGroups not implemented")
+}
+func (UnimplementedAdminServiceServer) ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeadLetters not implemented")
+}
+func (UnimplementedAdminServiceServer) RedriveDeadLetters(context.Context, *RedriveDeadLettersRequest) (*RedriveDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedriveDeadLetters not implemented")
+}
+func (UnimplementedAdminServiceServer) SeekGroup(context.Context, *SeekGroupRequest) (*SeekGroupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SeekGroup not implemented")
 }
 func (UnimplementedAdminServiceServer) TailEvents(*TailEventsRequest, grpc.ServerStreamingServer[TailEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method TailEvents not implemented")
@@ -175,6 +251,60 @@ func _AdminService_ListGroups_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListDeadLetters(ctx, req.(*ListDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RedriveDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedriveDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RedriveDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RedriveDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RedriveDeadLetters(ctx, req.(*RedriveDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_SeekGroup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SeekGroupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SeekGroup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SeekGroup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SeekGroup(ctx, req.(*SeekGroupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_TailEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(TailEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -200,6 +330,18 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListGroups",
 			Handler:    _AdminService_ListGroups_Handler,
+		},
+		{
+			MethodName: "ListDeadLetters",
+			Handler:    _AdminService_ListDeadLetters_Handler,
+		},
+		{
+			MethodName: "RedriveDeadLetters",
+			Handler:    _AdminService_RedriveDeadLetters_Handler,
+		},
+		{
+			MethodName: "SeekGroup",
+			Handler:    _AdminService_SeekGroup_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -530,7 +530,11 @@ type GroupSpec struct {
 	// The same in bytes. Default 256 MiB.
 	MaxBacklogBytes uint64 `protobuf:"varint,7,opt,name=max_backlog_bytes,json=maxBacklogBytes,proto3" json:"max_backlog_bytes,omitempty"`
 	// What happens to client events when the backlog is full. Default PAUSE_CLIENTS.
-	OnOverflow    OverflowAction `protobuf:"varint,8,opt,name=on_overflow,json=onOverflow,proto3,enum=sioedge.v1.OverflowAction" json:"on_overflow,omitempty"`
+	OnOverflow OverflowAction `protobuf:"varint,8,opt,name=on_overflow,json=onOverflow,proto3,enum=sioedge.v1.OverflowAction" json:"on_overflow,omitempty"`
+	// How long client events are kept once they are settled, for SeekGroup, counted from when the
+	// edge read them. They take no more than max_backlog_bytes; then the oldest go. Needs DURABLE.
+	// Default 0: not at all.
+	Retention     *durationpb.Duration `protobuf:"bytes,9,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -619,6 +623,13 @@ func (x *GroupSpec) GetOnOverflow() OverflowAction {
 		return x.OnOverflow
 	}
 	return OverflowAction_OVERFLOW_ACTION_UNSPECIFIED
+}
+
+func (x *GroupSpec) GetRetention() *durationpb.Duration {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
 }
 
 // Route selects events. All its conditions must hold.
@@ -2227,7 +2238,7 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"instanceId\x12)\n" +
 	"\x04spec\x18\x06 \x01(\v2\x15.sioedge.v1.GroupSpecR\x04spec\x12+\n" +
 	"\x04flow\x18\a \x01(\v2\x17.sioedge.v1.FlowControlR\x04flow\x12*\n" +
-	"\x06resume\x18\b \x01(\v2\x12.sioedge.v1.CursorR\x06resume\"\xa2\x03\n" +
+	"\x06resume\x18\b \x01(\v2\x12.sioedge.v1.CursorR\x06resume\"\xdb\x03\n" +
 	"\tGroupSpec\x12)\n" +
 	"\x06routes\x18\x01 \x03(\v2\x11.sioedge.v1.RouteR\x06routes\x12<\n" +
 	"\fack_deadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vackDeadline\x12!\n" +
@@ -2237,7 +2248,8 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\x12max_backlog_events\x18\x06 \x01(\rR\x10maxBacklogEvents\x12*\n" +
 	"\x11max_backlog_bytes\x18\a \x01(\x04R\x0fmaxBacklogBytes\x12;\n" +
 	"\von_overflow\x18\b \x01(\x0e2\x1a.sioedge.v1.OverflowActionR\n" +
-	"onOverflow\"j\n" +
+	"onOverflow\x127\n" +
+	"\tretention\x18\t \x01(\v2\x19.google.protobuf.DurationR\tretention\"j\n" +
 	"\x05Route\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
 	"\x06events\x18\x02 \x03(\tR\x06events\x12+\n" +
@@ -2441,44 +2453,45 @@ var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	31, // 14: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
 	0,  // 15: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
 	1,  // 16: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
-	32, // 17: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
-	9,  // 18: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
-	10, // 19: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
-	9,  // 20: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
-	31, // 21: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
-	33, // 22: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
-	11, // 23: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
-	14, // 24: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
-	15, // 25: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
-	30, // 26: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
-	34, // 27: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
-	35, // 28: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
-	20, // 29: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
-	22, // 30: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
-	24, // 31: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
-	25, // 32: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
-	26, // 33: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
-	27, // 34: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
-	28, // 35: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
-	29, // 36: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
-	2,  // 37: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
-	7,  // 38: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
-	23, // 39: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
-	36, // 40: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
-	37, // 41: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
-	38, // 42: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
-	39, // 43: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
-	40, // 44: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
-	40, // 45: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
-	31, // 46: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
-	31, // 47: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
-	3,  // 48: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
-	19, // 49: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
-	49, // [49:50] is the sub-list for method output_type
-	48, // [48:49] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	31, // 17: sioedge.v1.GroupSpec.retention:type_name -> google.protobuf.Duration
+	32, // 18: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
+	9,  // 19: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
+	10, // 20: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
+	9,  // 21: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
+	31, // 22: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
+	33, // 23: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
+	11, // 24: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
+	14, // 25: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
+	15, // 26: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
+	30, // 27: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
+	34, // 28: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
+	35, // 29: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
+	20, // 30: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
+	22, // 31: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
+	24, // 32: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
+	25, // 33: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
+	26, // 34: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
+	27, // 35: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
+	28, // 36: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
+	29, // 37: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
+	2,  // 38: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
+	7,  // 39: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
+	23, // 40: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
+	36, // 41: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
+	37, // 42: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
+	38, // 43: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
+	39, // 44: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
+	40, // 45: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
+	40, // 46: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
+	31, // 47: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
+	31, // 48: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
+	3,  // 49: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
+	19, // 50: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
+	50, // [50:51] is the sub-list for method output_type
+	49, // [49:50] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_event_service_proto_init() }
