@@ -4,10 +4,10 @@
 
 import { type Init, type Reader, type Writer } from "../../../wire/index";
 import { type Timestamp, readTimestamp, writeTimestamp } from "../../google/protobuf/timestamp";
-import { type GroupSpec, readGroupSpec, writeGroupSpec } from "../../sioedge/v1/event_service";
+import { type GroupSpec, readGroupSpec, writeGroupSpec, type Cursor, readCursor, writeCursor } from "../../sioedge/v1/event_service";
 import { type Duration, readDuration, writeDuration } from "../../google/protobuf/duration";
-import { type Target, readTarget, writeTarget, type Emit, readEmit, writeEmit, type Receipt, readReceipt, writeReceipt } from "../../sioedge/v1/command";
 import { type Event, readEvent, writeEvent, type Payload, readPayload, writePayload } from "../../sioedge/v1/event";
+import { type Target, readTarget, writeTarget, type Emit, readEmit, writeEmit, type Receipt, readReceipt, writeReceipt } from "../../sioedge/v1/command";
 
 /**
  * EdgeState is what an edge is doing.
@@ -232,17 +232,21 @@ export interface Group {
    */
   redelivered: number;
   /**
-   * Events set aside.
+   * Events set aside that are there: see ListDeadLetters.
    */
   deadLetters: number;
   /**
    * Clients that are not read because the backlog is full.
    */
   pausedClients: number;
+  /**
+   * Settled events that SeekGroup can deliver again.
+   */
+  retainedEvents: number;
 }
 
 export function readGroup(r: Reader, end: number): Group {
-  const m: Group = { name: "", spec: undefined, members: [], backlogEvents: 0, backlogBytes: 0, backlogAge: undefined, inFlight: 0, redelivered: 0, deadLetters: 0, pausedClients: 0 };
+  const m: Group = { name: "", spec: undefined, members: [], backlogEvents: 0, backlogBytes: 0, backlogAge: undefined, inFlight: 0, redelivered: 0, deadLetters: 0, pausedClients: 0, retainedEvents: 0 };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -256,6 +260,7 @@ export function readGroup(r: Reader, end: number): Group {
       case 64: m.redelivered = r.uint64(); break;
       case 72: m.deadLetters = r.uint64(); break;
       case 80: m.pausedClients = r.uint64(); break;
+      case 88: m.retainedEvents = r.uint64(); break;
       default: r.skip(tag);
     }
   }
@@ -273,6 +278,7 @@ export function writeGroup(w: Writer, m: Init<Group>): void {
   if (m.redelivered) { w.tag(64); w.uint64(m.redelivered); }
   if (m.deadLetters) { w.tag(72); w.uint64(m.deadLetters); }
   if (m.pausedClients) { w.tag(80); w.uint64(m.pausedClients); }
+  if (m.retainedEvents) { w.tag(88); w.uint64(m.retainedEvents); }
 }
 
 /**
@@ -323,6 +329,275 @@ export function writeMember(w: Writer, m: Init<Member>): void {
   if (m.sdk?.length) { w.tag(26); w.string(m.sdk); }
   if (m.inFlight) { w.tag(32); w.uint64(m.inFlight); }
   if (m.sessions) { w.tag(40); w.uint64(m.sessions); }
+}
+
+/**
+ * ListDeadLettersRequest asks for a page of the dead letters of a group.
+ */
+export interface ListDeadLettersRequest {
+  /**
+   * The group.
+   */
+  group: string;
+  /**
+   * At most so many; 0 means 100, more than 1,000 means 1,000.
+   */
+  pageSize: number;
+  /**
+   * From the page before. Empty: the first.
+   */
+  pageToken: string;
+}
+
+export function readListDeadLettersRequest(r: Reader, end: number): ListDeadLettersRequest {
+  const m: ListDeadLettersRequest = { group: "", pageSize: 0, pageToken: "" };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      case 16: m.pageSize = r.uint32(); break;
+      case 26: m.pageToken = r.string(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListDeadLettersRequest(w: Writer, m: Init<ListDeadLettersRequest>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+  if (m.pageSize) { w.tag(16); w.uint32(m.pageSize); }
+  if (m.pageToken?.length) { w.tag(26); w.string(m.pageToken); }
+}
+
+/**
+ * ListDeadLettersResponse is a page of dead letters.
+ */
+export interface ListDeadLettersResponse {
+  /**
+   * By Event.offset, the oldest first.
+   */
+  deadLetters: DeadLetter[];
+  /**
+   * Asks for the next page. Empty: this is the last.
+   */
+  nextPageToken: string;
+}
+
+export function readListDeadLettersResponse(r: Reader, end: number): ListDeadLettersResponse {
+  const m: ListDeadLettersResponse = { deadLetters: [], nextPageToken: "" };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.deadLetters.push(r.message(readDeadLetter)); break;
+      case 18: m.nextPageToken = r.string(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListDeadLettersResponse(w: Writer, m: Init<ListDeadLettersResponse>): void {
+  if (m.deadLetters) for (const v of m.deadLetters) { w.tag(10); w.message(writeDeadLetter, v); }
+  if (m.nextPageToken?.length) { w.tag(18); w.string(m.nextPageToken); }
+}
+
+/**
+ * DeadLetter is an event that a group could not handle.
+ */
+export interface DeadLetter {
+  /**
+   * The event as it was delivered.
+   */
+  event: Event | undefined;
+  /**
+   * How often it was delivered.
+   */
+  attempts: number;
+  /**
+   * The member that had it last.
+   */
+  memberId: string;
+  /**
+   * Nack.reason, or why the edge took it back.
+   */
+  reason: string;
+  /**
+   * When it was set aside.
+   */
+  setAsideAt: Timestamp | undefined;
+}
+
+export function readDeadLetter(r: Reader, end: number): DeadLetter {
+  const m: DeadLetter = { event: undefined, attempts: 0, memberId: "", reason: "", setAsideAt: undefined };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.event = r.message(readEvent); break;
+      case 16: m.attempts = r.uint32(); break;
+      case 26: m.memberId = r.string(); break;
+      case 34: m.reason = r.string(); break;
+      case 42: m.setAsideAt = r.message(readTimestamp); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeDeadLetter(w: Writer, m: Init<DeadLetter>): void {
+  if (m.event !== undefined) { w.tag(10); w.message(writeEvent, m.event); }
+  if (m.attempts) { w.tag(16); w.uint32(m.attempts); }
+  if (m.memberId?.length) { w.tag(26); w.string(m.memberId); }
+  if (m.reason?.length) { w.tag(34); w.string(m.reason); }
+  if (m.setAsideAt !== undefined) { w.tag(42); w.message(writeTimestamp, m.setAsideAt); }
+}
+
+/**
+ * RedriveDeadLettersRequest names dead letters.
+ */
+export interface RedriveDeadLettersRequest {
+  /**
+   * The group.
+   */
+  group: string;
+  /**
+   * Event.offset of each. Empty: all there are.
+   */
+  offsets: number[];
+  /**
+   * Forget them instead.
+   */
+  discard: boolean;
+}
+
+export function readRedriveDeadLettersRequest(r: Reader, end: number): RedriveDeadLettersRequest {
+  const m: RedriveDeadLettersRequest = { group: "", offsets: [], discard: false };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      case 16: m.offsets.push(r.uint64()); break;
+      case 18: for (const end = r.span(); r.pos < end; ) m.offsets.push(r.uint64()); break;
+      case 24: m.discard = r.bool(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeRedriveDeadLettersRequest(w: Writer, m: Init<RedriveDeadLettersRequest>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+  if (m.offsets) for (const v of m.offsets) { w.tag(16); w.uint64(v); }
+  if (m.discard) { w.tag(24); w.bool(m.discard); }
+}
+
+/**
+ * RedriveDeadLettersResponse says what was done.
+ */
+export interface RedriveDeadLettersResponse {
+  /**
+   * Letters that were queued again, or discarded.
+   */
+  done: number;
+  /**
+   * Of the offsets asked for those that are no dead letters of the group, for example because
+   * somebody else was faster.
+   */
+  unknownOffsets: number[];
+}
+
+export function readRedriveDeadLettersResponse(r: Reader, end: number): RedriveDeadLettersResponse {
+  const m: RedriveDeadLettersResponse = { done: 0, unknownOffsets: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.done = r.uint32(); break;
+      case 16: m.unknownOffsets.push(r.uint64()); break;
+      case 18: for (const end = r.span(); r.pos < end; ) m.unknownOffsets.push(r.uint64()); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeRedriveDeadLettersResponse(w: Writer, m: Init<RedriveDeadLettersResponse>): void {
+  if (m.done) { w.tag(8); w.uint32(m.done); }
+  if (m.unknownOffsets) for (const v of m.unknownOffsets) { w.tag(16); w.uint64(v); }
+}
+
+/**
+ * SeekGroupRequest says where a group is to go on.
+ */
+export interface SeekGroupRequest {
+  /**
+   * The group.
+   */
+  group: string;
+  /**
+   * Behind everything that was read so far. Must be true.
+   */
+  latest: boolean | undefined;
+  /**
+   * Behind this event: edge_id and log_id must be those of this edge.
+   */
+  cursor: Cursor | undefined;
+  /**
+   * With what the edge read at this time, by its clock.
+   */
+  time: Timestamp | undefined;
+}
+
+export function readSeekGroupRequest(r: Reader, end: number): SeekGroupRequest {
+  const m: SeekGroupRequest = { group: "", latest: undefined, cursor: undefined, time: undefined };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      case 16: m.latest = r.bool(); break;
+      case 26: m.cursor = r.message(readCursor); break;
+      case 34: m.time = r.message(readTimestamp); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeSeekGroupRequest(w: Writer, m: Init<SeekGroupRequest>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+  if (m.latest !== undefined) { w.tag(16); w.bool(m.latest); }
+  if (m.cursor !== undefined) { w.tag(26); w.message(writeCursor, m.cursor); }
+  if (m.time !== undefined) { w.tag(34); w.message(writeTimestamp, m.time); }
+}
+
+/**
+ * SeekGroupResponse says what was done.
+ */
+export interface SeekGroupResponse {
+  /**
+   * Client events that waited and were dropped.
+   */
+  dropped: number;
+  /**
+   * Settled events that were queued again.
+   */
+  replayed: number;
+}
+
+export function readSeekGroupResponse(r: Reader, end: number): SeekGroupResponse {
+  const m: SeekGroupResponse = { dropped: 0, replayed: 0 };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.dropped = r.uint64(); break;
+      case 16: m.replayed = r.uint64(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeSeekGroupResponse(w: Writer, m: Init<SeekGroupResponse>): void {
+  if (m.dropped) { w.tag(8); w.uint64(m.dropped); }
+  if (m.replayed) { w.tag(16); w.uint64(m.replayed); }
 }
 
 /**

@@ -41,7 +41,8 @@ export const enum AckOutcome {
 export interface Command {
   /**
    * Idempotency key, chosen by the sender; at most 128 bytes. A repeat within two minutes is not
-   * applied again and returns the first result. Empty: no such protection.
+   * applied again and returns the first result. The edge remembers keys as long as it runs: a
+   * repeat after its restart may be applied a second time. Empty: no such protection.
    */
   commandId: string;
   /**

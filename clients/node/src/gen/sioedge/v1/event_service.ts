@@ -105,6 +105,11 @@ export interface SubscribeRequest {
    */
   heartbeat: Heartbeat | undefined;
   /**
+   * Replies that were ready at the same time. What one message makes is written to the clients
+   * at its end, with one write for each connection: batches are several times cheaper.
+   */
+  replies: ReplyBatch | undefined;
+  /**
    * Ends the membership: nothing new is delivered, what is outstanding may still be settled,
    * then the backend closes its side. Sessions move to other members at once.
    */
@@ -112,7 +117,7 @@ export interface SubscribeRequest {
 }
 
 export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
-  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, leave: undefined };
+  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, replies: undefined, leave: undefined };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -123,6 +128,7 @@ export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
       case 42: m.decision = r.message(readConnectDecision); break;
       case 50: m.commands = r.message(readCommandBatch); break;
       case 58: m.heartbeat = r.message(readHeartbeat); break;
+      case 74: m.replies = r.message(readReplyBatch); break;
       case 66: m.leave = r.message(readLeave); break;
       default: r.skip(tag);
     }
@@ -138,6 +144,7 @@ export function writeSubscribeRequest(w: Writer, m: Init<SubscribeRequest>): voi
   if (m.decision !== undefined) { w.tag(42); w.message(writeConnectDecision, m.decision); }
   if (m.commands !== undefined) { w.tag(50); w.message(writeCommandBatch, m.commands); }
   if (m.heartbeat !== undefined) { w.tag(58); w.message(writeHeartbeat, m.heartbeat); }
+  if (m.replies !== undefined) { w.tag(74); w.message(writeReplyBatch, m.replies); }
   if (m.leave !== undefined) { w.tag(66); w.message(writeLeave, m.leave); }
 }
 
@@ -249,10 +256,16 @@ export interface GroupSpec {
    * What happens to client events when the backlog is full. Default PAUSE_CLIENTS.
    */
   onOverflow: OverflowAction;
+  /**
+   * How long client events are kept once they are settled, for SeekGroup, counted from when the
+   * edge read them. They take no more than max_backlog_bytes; then the oldest go. Needs DURABLE.
+   * Default 0: not at all.
+   */
+  retention: Duration | undefined;
 }
 
 export function readGroupSpec(r: Reader, end: number): GroupSpec {
-  const m: GroupSpec = { routes: [], ackDeadline: undefined, maxAttempts: 0, memberGrace: undefined, delivery: 0, maxBacklogEvents: 0, maxBacklogBytes: 0, onOverflow: 0 };
+  const m: GroupSpec = { routes: [], ackDeadline: undefined, maxAttempts: 0, memberGrace: undefined, delivery: 0, maxBacklogEvents: 0, maxBacklogBytes: 0, onOverflow: 0, retention: undefined };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -264,6 +277,7 @@ export function readGroupSpec(r: Reader, end: number): GroupSpec {
       case 48: m.maxBacklogEvents = r.uint32(); break;
       case 56: m.maxBacklogBytes = r.uint64(); break;
       case 64: m.onOverflow = r.uint32(); break;
+      case 74: m.retention = r.message(readDuration); break;
       default: r.skip(tag);
     }
   }
@@ -279,6 +293,7 @@ export function writeGroupSpec(w: Writer, m: Init<GroupSpec>): void {
   if (m.maxBacklogEvents) { w.tag(48); w.uint32(m.maxBacklogEvents); }
   if (m.maxBacklogBytes) { w.tag(56); w.uint64(m.maxBacklogBytes); }
   if (m.onOverflow) { w.tag(64); w.uint32(m.onOverflow); }
+  if (m.retention !== undefined) { w.tag(74); w.message(writeDuration, m.retention); }
 }
 
 /**
@@ -514,6 +529,32 @@ export function readReply(r: Reader, end: number): Reply {
 export function writeReply(w: Writer, m: Init<Reply>): void {
   if (m.deliveryId) { w.tag(8); w.uint64(m.deliveryId); }
   if (m.payload !== undefined) { w.tag(18); w.message(writePayload, m.payload); }
+}
+
+/**
+ * ReplyBatch is replies in order.
+ */
+export interface ReplyBatch {
+  /**
+   * At most 1,024.
+   */
+  replies: Reply[];
+}
+
+export function readReplyBatch(r: Reader, end: number): ReplyBatch {
+  const m: ReplyBatch = { replies: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.replies.push(r.message(readReply)); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeReplyBatch(w: Writer, m: Init<ReplyBatch>): void {
+  if (m.replies) for (const v of m.replies) { w.tag(10); w.message(writeReply, v); }
 }
 
 /**

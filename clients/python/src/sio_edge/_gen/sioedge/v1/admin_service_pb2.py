@@ -29,7 +29,7 @@ from sio_edge._gen.sioedge.v1 import event_pb2 as sioedge_dot_v1_dot_event__pb2
 from sio_edge._gen.sioedge.v1 import event_service_pb2 as sioedge_dot_v1_dot_event__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esioedge/v1/admin_service.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\"\x10\n\x0eGetEdgeRequest\"1\n\x0fGetEdgeResponse\x12\x1e\n\x04\x65\x64ge\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Edge\"\xe9\x01\n\x04\x45\x64ge\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.sioedge.v1.EdgeState\x12\x15\n\ropen_sessions\x18\x05 \x01(\x04\x12\x1a\n\x12suspended_sessions\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x07 \x01(\x04\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nnamespaces\x18\t \x03(\t\"\x13\n\x11ListGroupsRequest\"7\n\x12ListGroupsResponse\x12!\n\x06groups\x18\x01 \x03(\x0b\x32\x11.sioedge.v1.Group\"\x94\x02\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.sioedge.v1.GroupSpec\x12#\n\x07members\x18\x03 \x03(\x0b\x32\x12.sioedge.v1.Member\x12\x16\n\x0e\x62\x61\x63klog_events\x18\x04 \x01(\x04\x12\x15\n\rbacklog_bytes\x18\x05 \x01(\x04\x12.\n\x0b\x62\x61\x63klog_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x13\n\x0bredelivered\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\t \x01(\x04\x12\x16\n\x0epaused_clients\x18\n \x01(\x04\"_\n\x06Member\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ttached\x18\x02 \x01(\x08\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\x04\x12\x10\n\x08sessions\x18\x05 \x01(\x04\"G\n\x11TailEventsRequest\x12\"\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x0e\n\x06\x65vents\x18\x02 \x03(\t\"\xcb\x01\n\x12TailEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x11.sioedge.v1.EventH\x00\x12&\n\x07\x65mitted\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.EmittedH\x00\x12&\n\x07settled\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.SettledH\x00\x12\x10\n\x06missed\x18\x05 \x01(\x04H\x00\x42\x07\n\x05\x65ntry\"O\n\x07\x45mitted\x12\x1e\n\x04\x65mit\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Emit\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"\xa5\x01\n\x07Settled\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tmember_id\x18\x04 \x01(\t\x12\'\n\x04took\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06nacked\x18\x06 \x01(\x08\x12\"\n\x05reply\x18\x07 \x01(\x0b\x32\x13.sioedge.v1.Payload*V\n\tEdgeState\x12\x1a\n\x16\x45\x44GE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45\x44GE_STATE_READY\x10\x01\x12\x17\n\x13\x45\x44GE_STATE_DRAINING\x10\x02\x32\xee\x01\n\x0c\x41\x64minService\x12\x42\n\x07GetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n\nListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12M\n\nTailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esioedge/v1/admin_service.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\"\x10\n\x0eGetEdgeRequest\"1\n\x0fGetEdgeResponse\x12\x1e\n\x04\x65\x64ge\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Edge\"\xe9\x01\n\x04\x45\x64ge\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.sioedge.v1.EdgeState\x12\x15\n\ropen_sessions\x18\x05 \x01(\x04\x12\x1a\n\x12suspended_sessions\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x07 \x01(\x04\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nnamespaces\x18\t \x03(\t\"\x13\n\x11ListGroupsRequest\"7\n\x12ListGroupsResponse\x12!\n\x06groups\x18\x01 \x03(\x0b\x32\x11.sioedge.v1.Group\"\xad\x02\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.sioedge.v1.GroupSpec\x12#\n\x07members\x18\x03 \x03(\x0b\x32\x12.sioedge.v1.Member\x12\x16\n\x0e\x62\x61\x63klog_events\x18\x04 \x01(\x04\x12\x15\n\rbacklog_bytes\x18\x05 \x01(\x04\x12.\n\x0b\x62\x61\x63klog_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x13\n\x0bredelivered\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\t \x01(\x04\x12\x16\n\x0epaused_clients\x18\n \x01(\x04\x12\x17\n\x0fretained_events\x18\x0b \x01(\x04\"_\n\x06Member\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ttached\x18\x02 \x01(\x08\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\x04\x12\x10\n\x08sessions\x18\x05 \x01(\x04\"N\n\x16ListDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x17ListDeadLettersResponse\x12,\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x16.sioedge.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\nDeadLetter\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.sioedge.v1.Event\x12\x10\n\x08\x61ttempts\x18\x02 \x01(\r\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x30\n\x0cset_aside_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x19RedriveDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0f\n\x07offsets\x18\x02 \x03(\x04\x12\x0f\n\x07\x64iscard\x18\x03 \x01(\x08\"C\n\x1aRedriveDeadLettersResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\x17\n\x0funknown_offsets\x18\x02 \x03(\x04\"\x91\x01\n\x10SeekGroupRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x10\n\x06latest\x18\x02 \x01(\x08H\x00\x12$\n\x06\x63ursor\x18\x03 \x01(\x0b\x32\x12.sioedge.v1.CursorH\x00\x12*\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\n\n\x08position\"6\n\x11SeekGroupResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x04\x12\x10\n\x08replayed\x18\x02 \x01(\x04\"G\n\x11TailEventsRequest\x12\"\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x0e\n\x06\x65vents\x18\x02 \x03(\t\"\xcb\x01\n\x12TailEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x11.sioedge.v1.EventH\x00\x12&\n\x07\x65mitted\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.EmittedH\x00\x12&\n\x07settled\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.SettledH\x00\x12\x10\n\x06missed\x18\x05 \x01(\x04H\x00\x42\x07\n\x05\x65ntry\"O\n\x07\x45mitted\x12\x1e\n\x04\x65mit\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Emit\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"\xa5\x01\n\x07Settled\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tmember_id\x18\x04 \x01(\t\x12\'\n\x04took\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06nacked\x18\x06 \x01(\x08\x12\"\n\x05reply\x18\x07 \x01(\x0b\x32\x13.sioedge.v1.Payload*V\n\tEdgeState\x12\x1a\n\x16\x45\x44GE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45\x44GE_STATE_READY\x10\x01\x12\x17\n\x13\x45\x44GE_STATE_DRAINING\x10\x02\x32\xf9\x03\n\x0c\x41\x64minService\x12\x42\n\x07GetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n\nListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12Z\n\x0fListDeadLetters\x12\".sioedge.v1.ListDeadLettersRequest\x1a#.sioedge.v1.ListDeadLettersResponse\x12\x63\n\x12RedriveDeadLetters\x12%.sioedge.v1.RedriveDeadLettersRequest\x1a&.sioedge.v1.RedriveDeadLettersResponse\x12H\n\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12M\n\nTailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sioedge.v1.admin_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.sioedge.v1P\001Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1'
-  _globals['_EDGESTATE']._serialized_start=1480
-  _globals['_EDGESTATE']._serialized_end=1566
+  _globals['_EDGESTATE']._serialized_start=2186
+  _globals['_EDGESTATE']._serialized_end=2272
   _globals['_GETEDGEREQUEST']._serialized_start=193
   _globals['_GETEDGEREQUEST']._serialized_end=209
   _globals['_GETEDGERESPONSE']._serialized_start=211
@@ -50,17 +50,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTGROUPSRESPONSE']._serialized_start=519
   _globals['_LISTGROUPSRESPONSE']._serialized_end=574
   _globals['_GROUP']._serialized_start=577
-  _globals['_GROUP']._serialized_end=853
-  _globals['_MEMBER']._serialized_start=855
-  _globals['_MEMBER']._serialized_end=950
-  _globals['_TAILEVENTSREQUEST']._serialized_start=952
-  _globals['_TAILEVENTSREQUEST']._serialized_end=1023
-  _globals['_TAILEVENTSRESPONSE']._serialized_start=1026
-  _globals['_TAILEVENTSRESPONSE']._serialized_end=1229
-  _globals['_EMITTED']._serialized_start=1231
-  _globals['_EMITTED']._serialized_end=1310
-  _globals['_SETTLED']._serialized_start=1313
-  _globals['_SETTLED']._serialized_end=1478
-  _globals['_ADMINSERVICE']._serialized_start=1569
-  _globals['_ADMINSERVICE']._serialized_end=1807
+  _globals['_GROUP']._serialized_end=878
+  _globals['_MEMBER']._serialized_start=880
+  _globals['_MEMBER']._serialized_end=975
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=977
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1055
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1057
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1153
+  _globals['_DEADLETTER']._serialized_start=1156
+  _globals['_DEADLETTER']._serialized_end=1305
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1307
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1383
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=1385
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=1452
+  _globals['_SEEKGROUPREQUEST']._serialized_start=1455
+  _globals['_SEEKGROUPREQUEST']._serialized_end=1600
+  _globals['_SEEKGROUPRESPONSE']._serialized_start=1602
+  _globals['_SEEKGROUPRESPONSE']._serialized_end=1656
+  _globals['_TAILEVENTSREQUEST']._serialized_start=1658
+  _globals['_TAILEVENTSREQUEST']._serialized_end=1729
+  _globals['_TAILEVENTSRESPONSE']._serialized_start=1732
+  _globals['_TAILEVENTSRESPONSE']._serialized_end=1935
+  _globals['_EMITTED']._serialized_start=1937
+  _globals['_EMITTED']._serialized_end=2016
+  _globals['_SETTLED']._serialized_start=2019
+  _globals['_SETTLED']._serialized_end=2184
+  _globals['_ADMINSERVICE']._serialized_start=2275
+  _globals['_ADMINSERVICE']._serialized_end=2780
 # @@protoc_insertion_point(module_scope)

@@ -66,7 +66,7 @@ class ListGroupsResponse(_message.Message):
     def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("name", "spec", "members", "backlog_events", "backlog_bytes", "backlog_age", "in_flight", "redelivered", "dead_letters", "paused_clients")
+    __slots__ = ("name", "spec", "members", "backlog_events", "backlog_bytes", "backlog_age", "in_flight", "redelivered", "dead_letters", "paused_clients", "retained_events")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,7 @@ class Group(_message.Message):
     REDELIVERED_FIELD_NUMBER: _ClassVar[int]
     DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    RETAINED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     spec: _event_service_pb2.GroupSpec
     members: _containers.RepeatedCompositeFieldContainer[Member]
@@ -87,7 +88,8 @@ class Group(_message.Message):
     redelivered: int
     dead_letters: int
     paused_clients: int
-    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_event_service_pb2.GroupSpec, _Mapping]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., backlog_events: _Optional[int] = ..., backlog_bytes: _Optional[int] = ..., backlog_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., redelivered: _Optional[int] = ..., dead_letters: _Optional[int] = ..., paused_clients: _Optional[int] = ...) -> None: ...
+    retained_events: int
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_event_service_pb2.GroupSpec, _Mapping]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., backlog_events: _Optional[int] = ..., backlog_bytes: _Optional[int] = ..., backlog_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., redelivered: _Optional[int] = ..., dead_letters: _Optional[int] = ..., paused_clients: _Optional[int] = ..., retained_events: _Optional[int] = ...) -> None: ...
 
 class Member(_message.Message):
     __slots__ = ("member_id", "attached", "sdk", "in_flight", "sessions")
@@ -102,6 +104,76 @@ class Member(_message.Message):
     in_flight: int
     sessions: int
     def __init__(self, member_id: _Optional[str] = ..., attached: _Optional[bool] = ..., sdk: _Optional[str] = ..., in_flight: _Optional[int] = ..., sessions: _Optional[int] = ...) -> None: ...
+
+class ListDeadLettersRequest(_message.Message):
+    __slots__ = ("group", "page_size", "page_token")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    page_size: int
+    page_token: str
+    def __init__(self, group: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeadLettersResponse(_message.Message):
+    __slots__ = ("dead_letters", "next_page_token")
+    DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    dead_letters: _containers.RepeatedCompositeFieldContainer[DeadLetter]
+    next_page_token: str
+    def __init__(self, dead_letters: _Optional[_Iterable[_Union[DeadLetter, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DeadLetter(_message.Message):
+    __slots__ = ("event", "attempts", "member_id", "reason", "set_aside_at")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SET_ASIDE_AT_FIELD_NUMBER: _ClassVar[int]
+    event: _event_pb2.Event
+    attempts: int
+    member_id: str
+    reason: str
+    set_aside_at: _timestamp_pb2.Timestamp
+    def __init__(self, event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., attempts: _Optional[int] = ..., member_id: _Optional[str] = ..., reason: _Optional[str] = ..., set_aside_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RedriveDeadLettersRequest(_message.Message):
+    __slots__ = ("group", "offsets", "discard")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    offsets: _containers.RepeatedScalarFieldContainer[int]
+    discard: bool
+    def __init__(self, group: _Optional[str] = ..., offsets: _Optional[_Iterable[int]] = ..., discard: _Optional[bool] = ...) -> None: ...
+
+class RedriveDeadLettersResponse(_message.Message):
+    __slots__ = ("done", "unknown_offsets")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    unknown_offsets: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, done: _Optional[int] = ..., unknown_offsets: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class SeekGroupRequest(_message.Message):
+    __slots__ = ("group", "latest", "cursor", "time")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    LATEST_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    latest: bool
+    cursor: _event_service_pb2.Cursor
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, group: _Optional[str] = ..., latest: _Optional[bool] = ..., cursor: _Optional[_Union[_event_service_pb2.Cursor, _Mapping]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class SeekGroupResponse(_message.Message):
+    __slots__ = ("dropped", "replayed")
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    dropped: int
+    replayed: int
+    def __init__(self, dropped: _Optional[int] = ..., replayed: _Optional[int] = ...) -> None: ...
 
 class TailEventsRequest(_message.Message):
     __slots__ = ("filter", "events")

@@ -45,6 +45,21 @@ class AdminServiceStub:
                 request_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListGroupsRequest.SerializeToString,
                 response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListGroupsResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/sioedge.v1.AdminService/ListDeadLetters',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RedriveDeadLetters = channel.unary_unary(
+                '/sioedge.v1.AdminService/RedriveDeadLetters',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.SeekGroup = channel.unary_unary(
+                '/sioedge.v1.AdminService/SeekGroup',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.FromString,
+                _registered_method=True)
         self.TailEvents = channel.unary_stream(
                 '/sioedge.v1.AdminService/TailEvents',
                 request_serializer=sioedge_dot_v1_dot_admin__service__pb2.TailEventsRequest.SerializeToString,
@@ -70,6 +85,38 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """ListDeadLetters returns the events that a group has set aside because it could not handle
+        them. At most 1,000, or 16 MiB, are kept for each group; then the oldest go. They survive a
+        restart of the edge. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveDeadLetters(self, request, context):
+        """RedriveDeadLetters delivers dead letters again, or discards them. A letter that is delivered
+        again keeps its offset and counts its attempts on; it comes before what still waits of its
+        session with a higher offset, and may fail spec.max_attempts times before it is set aside
+        again. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SeekGroup(self, request, context):
+        """SeekGroup moves a group to a position in the event log. Client events before the position that
+        wait are dropped. Settled ones from the position on are delivered again in the order of their
+        offsets, as far as spec.retention has kept them, with the offsets they had and their attempts
+        counted on; they count towards the backlog and may make it larger than its bound. What is
+        being delivered stays, and so does everything that tells of a session's life. What is dropped
+        counts as settled. NOT_FOUND with GROUP_UNKNOWN if there is no such group,
+        FAILED_PRECONDITION with CURSOR_VOID if the cursor is of another edge or its log was lost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def TailEvents(self, request, context):
         """TailEvents streams what clients send and what is sent to them, from now on. A slow reader
         misses entries and is told how many.
@@ -90,6 +137,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListGroups,
                     request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListGroupsRequest.FromString,
                     response_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RedriveDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveDeadLetters,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersResponse.SerializeToString,
+            ),
+            'SeekGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.SeekGroup,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.SerializeToString,
             ),
             'TailEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.TailEvents,
@@ -152,6 +214,87 @@ class AdminService:
             '/sioedge.v1.AdminService/ListGroups',
             sioedge_dot_v1_dot_admin__service__pb2.ListGroupsRequest.SerializeToString,
             sioedge_dot_v1_dot_admin__service__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/ListDeadLetters',
+            sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/RedriveDeadLetters',
+            sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.RedriveDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SeekGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/SeekGroup',
+            sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

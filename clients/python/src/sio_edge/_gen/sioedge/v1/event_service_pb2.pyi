@@ -87,7 +87,7 @@ class Hello(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., sdk: _Optional[str] = ..., group: _Optional[str] = ..., member_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., spec: _Optional[_Union[GroupSpec, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., resume: _Optional[_Union[Cursor, _Mapping]] = ...) -> None: ...
 
 class GroupSpec(_message.Message):
-    __slots__ = ("routes", "ack_deadline", "max_attempts", "member_grace", "delivery", "max_backlog_events", "max_backlog_bytes", "on_overflow")
+    __slots__ = ("routes", "ack_deadline", "max_attempts", "member_grace", "delivery", "max_backlog_events", "max_backlog_bytes", "on_overflow", "retention")
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     ACK_DEADLINE_FIELD_NUMBER: _ClassVar[int]
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class GroupSpec(_message.Message):
     MAX_BACKLOG_EVENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_BACKLOG_BYTES_FIELD_NUMBER: _ClassVar[int]
     ON_OVERFLOW_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     ack_deadline: _duration_pb2.Duration
     max_attempts: int
@@ -104,7 +105,8 @@ class GroupSpec(_message.Message):
     max_backlog_events: int
     max_backlog_bytes: int
     on_overflow: OverflowAction
-    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., ack_deadline: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., member_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryMode, str]] = ..., max_backlog_events: _Optional[int] = ..., max_backlog_bytes: _Optional[int] = ..., on_overflow: _Optional[_Union[OverflowAction, str]] = ...) -> None: ...
+    retention: _duration_pb2.Duration
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., ack_deadline: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., member_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryMode, str]] = ..., max_backlog_events: _Optional[int] = ..., max_backlog_bytes: _Optional[int] = ..., on_overflow: _Optional[_Union[OverflowAction, str]] = ..., retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Route(_message.Message):
     __slots__ = ("namespace", "events", "kinds")
