@@ -72,9 +72,11 @@ func (f *file) view(read func(*bbolt.Tx) error) error {
 // space is the bytes of the file that are in use or were, and how many of them are free.
 func (f *file) space() (used, free int64) {
 	stats := f.db.Stats()
-	page := int64(f.db.Info().PageSize)
-	f.view(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
-	return used, int64(stats.FreePageN+stats.PendingPageN) * page
+	guarded(func() error { // both read the mapped file, which may have lost its pages
+		free = int64(stats.FreePageN+stats.PendingPageN) * int64(f.db.Info().PageSize)
+		return f.db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
+	})
+	return used, free
 }
 
 func (f *file) close() error { return guarded(f.db.Close) }
