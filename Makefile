@@ -86,6 +86,10 @@ fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
 		done; \
 	done
 
+.PHONY: torture
+torture: ## Cut the power, fail the disk, kill and damage the store, at length
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 60m -v ./internal/edge/store | grep -v '^=== '
+
 .PHONY: bench
 bench: ## Compare the edge with its peers on this machine (BENCH=--short for a quick look)
 	go run ./bench $(BENCH)

@@ -107,7 +107,7 @@ func TestWhatComesAndGoesIsNotWritten(t *testing.T) {
 // TestClose: what was put before Close is in the file, whatever the committer was doing, and
 // every callback comes.
 func TestClose(t *testing.T) {
-	for i := range rounds(40, 500) {
+	for i := range rounds(20, 500) {
 		path := filepath.Join(t.TempDir(), "edge.db")
 		s := open(t, path, Options{Every: time.Duration(i%3) * 100 * time.Microsecond})
 		var wg sync.WaitGroup
@@ -145,7 +145,7 @@ func TestClose(t *testing.T) {
 func TestEmptySubsAreForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "edge.db")
 	s := open(t, path, Options{})
-	for i := range 300 {
+	for i := range 60 {
 		sub := fmt.Sprintf("/made-up-%d", i)
 		s.Put(Packets, sub, 1, []byte("x"))
 		if i%2 == 0 {

@@ -10,16 +10,6 @@ import (
 	"time"
 )
 
-// waitFor polls until the condition holds.
-func waitFor(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within 10 s", what)
-		}
-	}
-}
-
 // TestDiskFaults makes the disk fail from the n-th write or sync on, for a while. What was
 // accepted must survive a power cut at that very moment, and everything must be there once the
 // disk works again. A sync that failed loses what it should have written, as Linux does.
@@ -43,7 +33,7 @@ func TestDiskFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			worst := time.Duration(0)
-			for range rounds(6, 100) {
+			for range rounds(3, 100) {
 				worst = max(worst, diskFault(t, r, c.kind, c.errno, c.state))
 			}
 			t.Logf("healthy again after at most %v", worst.Round(time.Millisecond))

@@ -78,10 +78,10 @@ func TestKill(t *testing.T) {
 	}
 	kills := rand.New(rand.NewPCG(15, 16))
 	behind, most := 0, 0
-	for range rounds(8, 150) {
+	for range rounds(3, 150) {
 		path := filepath.Join(t.TempDir(), "edge.db")
 		cmd, out, _ := other(t, "SIOEDGE_TEST_WRITER", path)
-		last, end := 0, 1+kills.IntN(2500)
+		last, end := 0, 1+kills.IntN(rounds(800, 2500))
 		for out.Scan() {
 			if _, err := fmt.Sscan(out.Text(), &last); err != nil {
 				t.Fatal(out.Text())

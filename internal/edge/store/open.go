@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -246,7 +247,7 @@ func (f *finding) loss(aside string) *Loss {
 		l.Sessions = -1
 	}
 	if len(l.Faults) == 0 && bad > 0 {
-		l.Faults = []string{fmt.Sprintf("%d of %d records failed their check", bad, bad+l.Kept)}
+		l.Faults = []string{fmt.Sprintf("%s of %s records failed their check", thousands(bad), thousands(bad+l.Kept))}
 	} else if len(l.Faults) == 0 {
 		l.Faults = []string{"it holds records of an earlier time"}
 	}
@@ -258,13 +259,25 @@ func (l *Loss) fault() string { return strings.Join(l.Faults[:min(len(l.Faults),
 // consequence says what the damage means for clients.
 func (l *Loss) consequence() string {
 	lost := "sessions that were lost start anew"
-	if l.Sessions >= 0 {
-		lost = fmt.Sprintf("%d sessions start anew", l.Sessions)
+	switch {
+	case l.Sessions == 1:
+		lost = "1 session starts anew"
+	case l.Sessions >= 0:
+		lost = thousands(l.Sessions) + " sessions start anew"
 	}
 	if l.Hidden {
 		return lost + ", the others go on (clients see recovered=false)"
 	}
 	return lost
+}
+
+// thousands is n as people read it.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // shrink rewrites a file of which more than half is free: it never grows smaller by itself.

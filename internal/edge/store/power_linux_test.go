@@ -10,16 +10,6 @@ import (
 	"time"
 )
 
-// torture says whether the long form of a test is asked for.
-func torture() bool { return os.Getenv("SIOEDGE_TORTURE") != "" }
-
-func rounds(short, long int) int {
-	if torture() {
-		return long
-	}
-	return short
-}
-
 // history is a sequence of steps, each of which is one Together: what the store holds must at
 // any time be what it was after some step.
 type history struct {
@@ -168,7 +158,7 @@ func TestPowerLoss(t *testing.T) {
 	s.Close()
 	ops := d.now()
 	t.Logf("%d ops, %+v", ops, s.Stats())
-	for i := range rounds(100, 500) {
+	for i := range rounds(60, 500) {
 		grain := int64(4096)
 		if i%2 == 1 {
 			grain = 512
@@ -207,7 +197,7 @@ func TestPowerLossDuringCreation(t *testing.T) {
 	s.Close()
 	ops := d.now()
 	r := rand.New(rand.NewPCG(3, 4))
-	for i := range rounds(100, 400) {
+	for i := range rounds(40, 400) {
 		at := i % (ops + 1)
 		dir := d.cut(t, at, 512, r.Float64(), r)
 		s, err := Open(filepath.Join(dir, "edge.db"), Options{})
