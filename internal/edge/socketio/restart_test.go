@@ -371,3 +371,22 @@ func TestP16_AnEmitIsKnownAgainAfterAKill(t *testing.T) {
 		equal(t, "ids", strings.Join(d.known, " "), "kept")
 	})
 }
+
+func TestP7_AWindowGoesOnOverRestarts(t *testing.T) {
+	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
+		c, _, _ := w.connect()
+		c.lose()
+		settle()
+		for range 3 {
+			time.Sleep(time.Minute)
+			restart()
+			if len(d.pending) > 0 {
+				t.Error("a start writes what has not changed")
+			}
+		}
+		time.Sleep(2*time.Minute - time.Second)
+		w.want("")
+		time.Sleep(time.Second)
+		w.want("closed: transport close")
+	})
+}

@@ -183,6 +183,9 @@ func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
 		k.reason = r.Reason
 	}
 	k.until = n.srv.remaining(r)
+	if r.Until == 0 || r.Boot != n.srv.cfg.Clock.Boot {
+		n.saveLocked(k) // else what is on disk stays true: a start does not write every session
+	}
 	return k
 }
 
@@ -208,9 +211,6 @@ func (s *Server) await(sockets []*Socket) {
 		k.mu.Lock()
 		k.absence++
 		s.windows.addAt(time.Unix(0, k.until), absence{k, k.absence})
-		k.Nsp.mu.Lock()
-		k.Nsp.saveLocked(k)
-		k.Nsp.mu.Unlock()
 		k.mu.Unlock()
 	}
 }
