@@ -144,13 +144,13 @@ func (d *downCheck) mine(st stretch, e *emitSeen) {
 	if !ok {
 		d.v.breaks("foreign", "client %d (%s) received %s to %s %s", st.c, st.sid, e.emitID, e.kind, e.target)
 	}
-	if e.accepted > 0 && e.accepted < st.tried && e.kind != "ask" {
+	if e.accepted > 0 && e.accepted < st.tried && e.kind != "ask" && e.kind != "volatile" { // for those it is not the edge's word
 		d.v.breaks("foreign", "client %d received %s, emitted %s before its session began", st.c, e.emitID, seconds(st.tried-e.accepted))
 	}
 }
 
 // committed is how long after an acknowledgement it is on disk for sure, on a busy machine.
-const committed = 250 * time.Millisecond
+const committed = time.Second
 
 // again: an emit may come twice if its result was lost with a process, for then its sender
 // repeats it; one that asks for an acknowledgement also if that was lost with a connection, or

@@ -96,7 +96,8 @@ func (w *world) killBackend(context.Context) error {
 	return w.spawn(i)
 }
 
-// away takes all backends away for a time, in the middle of which the edge is killed.
+// away takes all backends away for a time, in the middle of which the edge is killed if edges are
+// killed at all.
 func (w *world) away(ctx context.Context) error {
 	w.log.add("away", "")
 	for _, m := range w.members {
@@ -107,6 +108,9 @@ func (w *world) away(ctx context.Context) error {
 		case <-time.After(w.Away / 2):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if w.Kills == 0 {
+			continue
 		}
 		if err := then(ctx); err != nil {
 			return err
