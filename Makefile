@@ -88,7 +88,7 @@ fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
 
 .PHONY: torture
 torture: ## Cut the power, fail the disk, kill and damage the store, at length
-	SIOEDGE_TORTURE=1 go test -count=1 -timeout 60m -v ./internal/edge/store | grep -v '^=== '
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 60m -v ./internal/edge/store | grep --line-buffered -v '^=== '
 
 .PHONY: bench
 bench: ## Compare the edge with its peers on this machine (BENCH=--short for a quick look)

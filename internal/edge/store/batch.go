@@ -95,6 +95,19 @@ func (b *batch) gone(c change, v value) bool {
 	return false
 }
 
+// each hands over the records that the batch leaves where there was nothing.
+func (b *batch) each(put func(change, []byte) error) error {
+	for c, v := range b.values {
+		if v.bytes == nil || b.gone(c, v) {
+			continue
+		}
+		if err := put(c, v.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *batch) changes() int { return len(b.values) + len(b.cuts) }
 
 func (b *batch) size() int { return b.changes() + len(b.waiters) }

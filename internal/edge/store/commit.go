@@ -116,13 +116,7 @@ func (s *Store) commitOnce() (again bool) {
 		err = s.commit(&taken)
 	}
 	if isDamage(err) {
-		if err = s.replace(err); err == nil {
-			// What was taken and what Rebuild has put are one batch now.
-			s.mu.Lock()
-			s.pending.behind(&taken)
-			s.pending.waiters = append(taken.waiters, s.pending.waiters...)
-			s.mu.Unlock()
-			taken = s.take()
+		if err = s.replace(err, &taken); err == nil {
 			err = s.commit(&taken)
 		}
 	}
@@ -207,9 +201,9 @@ func (s *Store) rewritten() {
 	s.mu.Unlock()
 }
 
-// replace sets a file that is damaged, and not open any more, aside and goes on: with an empty one
-// that Rebuild fills, or with what is good of it.
-func (s *Store) replace(why error) error {
+// replace sets a file that is damaged, and not open any more, aside. The file that takes its place
+// holds what Rebuild has put, which is in the batch then, or else what was good.
+func (s *Store) replace(why error, b *batch) error {
 	f, err := os.Open(s.path)
 	if err != nil {
 		return err
@@ -221,7 +215,13 @@ func (s *Store) replace(why error) error {
 	kept := func(put func(change, []byte) error) error { _, err := inspectFile(f, newest, put); return err }
 	consequence := "what was good is kept"
 	if rebuild != nil {
-		kept = func(func(change, []byte) error) error { return nil }
+		rebuild()
+		s.mu.Lock()
+		s.pending.behind(b)
+		s.pending.waiters = append(b.waiters, s.pending.waiters...)
+		s.mu.Unlock()
+		*b = s.take()
+		kept = b.each
 		consequence = "all that is in memory is written again; clients and backends do not notice"
 	}
 	if err := s.write(kept); err != nil {
@@ -240,14 +240,8 @@ func (s *Store) replace(why error) error {
 	s.unsure = false
 	s.mu.Lock()
 	s.stats.Replaced++
-	if rebuild != nil {
-		s.tops = make(tops) // nothing is in the file
-	}
 	s.mu.Unlock()
 	s.opt.Log.Error(fmt.Sprintf("store %s: %s; set aside as %s; %s", s.path, why, filepath.Base(aside), consequence))
-	if rebuild != nil {
-		rebuild()
-	}
 	return nil
 }
 

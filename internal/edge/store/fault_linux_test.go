@@ -150,6 +150,41 @@ func TestAFullDiskIsToldAndEndsByItself(t *testing.T) {
 	}
 }
 
+// The worst day: the file is ruined while there is no room for another.
+func TestDamageOnAFullDisk(t *testing.T) {
+	d := mountDisk(t)
+	path := filepath.Join(d.dir, "edge.db")
+	s := open(t, path, Options{Retry: 5 * time.Millisecond})
+	all := func() {
+		for i := range uint64(200) {
+			s.Put(Sessions, "", i+1, []byte("session"))
+		}
+	}
+	s.Rebuild(all)
+	all()
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(path, make([]byte, 64<<10), 0o600)
+	d.fail(Fault{Kind: opWrite, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
+	for range 5 {
+		s.Put(Sessions, "", 7, []byte("newer"))
+		if err := s.Sync(); err != ErrFull || s.Refuses() != ErrFull {
+			t.Fatalf("Sync: %v, refuses %v", err, s.Refuses())
+		}
+	}
+	d.heal()
+	waitFor(t, "writing again", func() bool { return s.Sync() == nil })
+	if r := s.Stats().Replaced; r != 1 {
+		t.Errorf("replaced %d times", r)
+	}
+	s.Close()
+	s = open(t, path, Options{})
+	if got, _ := load(t, s, Sessions); len(got) != 200 || s.Loss != nil {
+		t.Errorf("%d sessions, %+v", len(got), s.Loss)
+	}
+}
+
 // What comes and goes while nothing can be written leaves nothing behind, or memory would fill.
 func TestAFullDiskDoesNotFillMemory(t *testing.T) {
 	d := mountDisk(t)

@@ -185,10 +185,12 @@ func (s *Store) Close() error {
 	lost, state := s.pending.changes(), s.state
 	s.mu.Unlock()
 	var err error
+	s.swapping.Lock()
 	if s.file != nil {
 		err = s.file.close()
 		s.file = nil
 	}
+	s.swapping.Unlock()
 	if lost > 0 && err == nil {
 		err = fmt.Errorf("%d changes were not written: %w", lost, state.err())
 	}
@@ -240,9 +242,10 @@ func (s *Store) Committed(f func(error)) {
 	s.dueLocked()
 }
 
-// Rebuild sets what is called when the file was damaged while in use and replaced by an empty one:
-// f puts everything again that is to be kept. It runs on the committer and must not wait for a
-// commit. Until it is set, what is good of the file is kept instead: memory is not the truth yet.
+// Rebuild sets what is called when the file turns out damaged while in use: f puts everything
+// again that is to be kept, for the file that takes its place. It runs on the committer and must
+// not wait for a commit. Until it is set, what is good of the file is kept instead: memory is not
+// the truth yet.
 func (s *Store) Rebuild(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
