@@ -134,3 +134,46 @@ func TestGoldenEvents(t *testing.T) {
 		}
 	}
 }
+
+// A start with a lower bound must neither fail nor take rooms from a session: it would miss what
+// it has a right to.
+func TestARestoredSessionKeepsItsRooms(t *testing.T) {
+	srv := NewServer(Config{RecoveryWindow: time.Minute, RoomsPerSocket: 1}, nil, nil, slog.New(slog.DiscardHandler))
+	defer srv.Close()
+	r := &sessionRecord{SID: "s", PID: "p", Namespace: "/", Rooms: []absenceFromRoom{{room: "a", since: 1}, {room: "b", since: 2}, {room: "c", since: 3}}}
+	k := srv.namespace("/").restore(0, r)
+	for i, m := range k.rooms {
+		if m.room.name != r.Rooms[i].room || m.since != r.Rooms[i].since || m.room.members[m.pos] != k {
+			t.Errorf("room %d: %+v", i, m)
+		}
+	}
+	if len(k.rooms) != 3 {
+		t.Errorf("%d rooms", len(k.rooms))
+	}
+}
+
+// TestWindowsOfRestoredSessions: what is left of a window is told by the clock of the machine if
+// it is still the same run of it, whatever the wall clock says, and never more than a window.
+func TestWindowsOfRestoredSessions(t *testing.T) {
+	const window = 10 * time.Minute
+	srv := NewServer(Config{RecoveryWindow: window, Clock: Clock{Boot: "this", Since: func() time.Duration { return time.Hour }}}, nil, nil, slog.New(slog.DiscardHandler))
+	defer srv.Close()
+	wall := func(d time.Duration) int64 { return time.Now().Add(d).UnixNano() }
+	for _, c := range []struct {
+		what string
+		r    sessionRecord
+		want time.Duration
+	}{
+		{"the client was there", sessionRecord{}, window},
+		{"same boot, wall clock a day ahead", sessionRecord{Until: wall(-24 * time.Hour), Boot: "this", BootUntil: int64(time.Hour + time.Minute)}, time.Minute},
+		{"same boot, wall clock a day behind", sessionRecord{Until: wall(24 * time.Hour), Boot: "this", BootUntil: int64(time.Hour + time.Minute)}, time.Minute},
+		{"same boot, over", sessionRecord{Until: wall(time.Minute), Boot: "this", BootUntil: int64(time.Hour - time.Minute)}, 0},
+		{"another boot", sessionRecord{Until: wall(2 * time.Minute), Boot: "that", BootUntil: 1}, 2 * time.Minute},
+		{"another boot, wall clock wrong", sessionRecord{Until: wall(24 * time.Hour), Boot: "that"}, window},
+	} {
+		got := srv.remaining(&c.r) - srv.age()
+		if d := got - c.want; d > time.Second || d < -time.Second {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func (s *Socket) suspend(r Reason) {
 	until := n.srv.windows.add(absence{s, s.absence})
 	n.mu.Lock()
 	n.carryLocked(s, nil)
-	s.recovered, s.reason, s.until = false, r, until.UnixNano()
+	s.recovered, s.reason, s.until = false, r, until.Sub(n.srv.start)
 	n.mu.Unlock()
 	s.deliver(&Event{Kind: Suspended, Life: &Life{Reason: r, Until: until}})
 }

@@ -380,7 +380,10 @@ func TestP7_AWindowGoesOnOverRestarts(t *testing.T) {
 		for range 3 {
 			time.Sleep(time.Minute)
 			restart()
-			if len(d.pending) > 0 {
+			d.mu.Lock()
+			writes := len(d.pending)
+			d.mu.Unlock()
+			if writes > 0 {
 				t.Error("a start writes what has not changed")
 			}
 		}

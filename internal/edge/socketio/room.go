@@ -41,15 +41,20 @@ func (n *Namespace) joinLocked(s *Socket, name string) bool {
 	if len(s.rooms) >= n.srv.cfg.RoomsPerSocket {
 		return false
 	}
+	n.enterLocked(s, name, n.log.head)
+	s.revision++
+	return true
+}
+
+// enterLocked adds the session to a room that it is not in, since a packet of the log.
+func (n *Namespace) enterLocked(s *Socket, name string, since uint64) {
 	r := n.rooms[name]
 	if r == nil {
 		r = &room{name: name}
 		n.rooms[name] = r
 	}
-	s.rooms = append(s.rooms, membership{r, int32(len(r.members)), n.log.head})
+	s.rooms = append(s.rooms, membership{r, int32(len(r.members)), since})
 	r.members = append(r.members, s)
-	s.revision++
-	return true
 }
 
 // leaveLocked removes the session from its i-th room.

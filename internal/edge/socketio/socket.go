@@ -38,14 +38,14 @@ type Socket struct {
 	left      []absenceFromRoom // rooms it was in, as long as the packet log reaches back
 	waits     []uint64          // acknowledgements it owes
 	revision  uint64
-	savedSeq  uint64 // seq at the last change that was recorded
-	until     int64  // Unix nanoseconds: when it ends; 0 unless it is away
-	reason    Reason // why it is away
-	start     uint64 // packets of the log after this one can be its own
-	last      uint64 // the last packet of the log that is its own
-	acked     uint64 // the client has every packet of its own up to this one
-	index     int32  // in Nsp.all
-	mark      uint32 // equals Nsp.mark when the selection at hand has met it
+	savedSeq  uint64        // seq at the last change that was recorded
+	until     time.Duration // of the Server's life: when it ends; 0 unless it is away
+	reason    Reason        // why it is away
+	start     uint64        // packets of the log after this one can be its own
+	last      uint64        // the last packet of the log that is its own
+	acked     uint64        // the client has every packet of its own up to this one
+	index     int32         // in Nsp.all
+	mark      uint32        // equals Nsp.mark when the selection at hand has met it
 	recovered bool
 }
 

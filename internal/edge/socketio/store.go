@@ -61,10 +61,11 @@ func (n *Namespace) recordLocked(k *Socket) *sessionRecord {
 		r.Rooms = append(r.Rooms, absenceFromRoom{room: m.room.name, since: m.since})
 	}
 	if k.until != 0 {
-		r.Until = k.until
+		left := int64(k.until - n.srv.age())
+		r.Until = time.Now().UnixNano() + left
 		clock := n.srv.cfg.Clock
 		if clock.Boot != "" {
-			r.Boot, r.BootUntil = clock.Boot, int64(clock.Since())+k.until-time.Now().UnixNano()
+			r.Boot, r.BootUntil = clock.Boot, int64(clock.Since())+left
 		}
 	}
 	return r
@@ -173,8 +174,7 @@ func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
 	k.pid, k.userID, k.attrs, k.revision = r.PID, r.UserID, r.Attributes, r.Revision
 	n.addLocked(k)
 	for _, m := range r.Rooms {
-		n.joinLocked(k, m.room)
-		k.rooms[len(k.rooms)-1].since = m.since
+		n.enterLocked(k, m.room, m.since) // however many a session may be in now
 	}
 	k.left, k.savedSeq, k.revision = r.Left, k.seq, r.Revision
 	k.start, k.acked, k.last = r.Start, r.Acked, n.log.head
@@ -191,17 +191,15 @@ func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
 
 // remaining is when a restored session ends: the window again for one whose client was there, the
 // rest of it for one whose client was away.
-func (s *Server) remaining(r *sessionRecord) int64 {
-	now := time.Now().UnixNano()
-	window := int64(s.cfg.RecoveryWindow)
+func (s *Server) remaining(r *sessionRecord) time.Duration {
 	if r.Until == 0 {
-		return now + window
+		return s.age() + s.cfg.RecoveryWindow
 	}
-	left := r.Until - now
+	left := time.Duration(r.Until - time.Now().UnixNano())
 	if c := s.cfg.Clock; r.Boot != "" && r.Boot == c.Boot {
-		left = r.BootUntil - int64(c.Since())
+		left = time.Duration(r.BootUntil) - c.Since()
 	}
-	return now + min(max(left, 0), window)
+	return s.age() + min(max(left, 1), s.cfg.RecoveryWindow)
 }
 
 // await begins the windows of restored sessions, the shortest first.
@@ -210,7 +208,7 @@ func (s *Server) await(sockets []*Socket) {
 	for _, k := range sockets {
 		k.mu.Lock()
 		k.absence++
-		s.windows.addAt(time.Unix(0, k.until), absence{k, k.absence})
+		s.windows.addAt(s.start.Add(k.until), absence{k, k.absence})
 		k.mu.Unlock()
 	}
 }
