@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sio-edge/sio-edge/internal/bench"
@@ -69,6 +71,18 @@ func (r *report) write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, r.name()+".json"), append(b, '\n'), 0o644)
 }
 
+// sort restores the order of the suite, which runs in place of earlier ones have left.
+func (r *report) sort() {
+	place := func(s *series) int {
+		i := slices.IndexFunc(suite, func(e entry) bool { return e.scenario == s.Scenario })
+		if i < 0 {
+			return len(suite)
+		}
+		return i
+	}
+	slices.SortStableFunc(r.Series, func(a, b *series) int { return cmp.Compare(place(a), place(b)) })
+}
+
 // publish puts the table between its marks in docs/performance.md.
 func (r *report) publish(table string) error {
 	file := filepath.Join("docs", "performance.md")
@@ -87,6 +101,7 @@ func (r *report) publish(table string) error {
 
 // finish prints the table, and writes it and the plots.
 func (r *report) finish(dir string, publish bool) error {
+	r.sort()
 	if err := r.write(dir); err != nil {
 		return err
 	}
