@@ -171,7 +171,7 @@ func (s *Store) commit(b *batch) error {
 		s.file = nil
 		s.swapping.Unlock()
 	default:
-		s.unsure = isUnsure(err)
+		s.unsure = isUnsure(err) || s.file.half
 	}
 	return err
 }

@@ -22,6 +22,9 @@ var (
 type file struct {
 	db *bbolt.DB
 	os *os.File // that of db, which has the lock
+	// half is set when a commit failed that can be read all the same: its last write was refused,
+	// but the system shows it. The next commit would be built on what may not be on disk.
+	half bool
 }
 
 // openFile opens a file that inspect has read through f. f is the file's from then on, or closed.
@@ -46,7 +49,7 @@ func openFile(f *os.File, opt *Options) (*file, error) {
 		f.Close()
 		return nil, err
 	}
-	return &file{db, f}, nil
+	return &file{db: db, os: f}, nil
 }
 
 // update changes the file. After a panic in the middle of bbolt nothing of it can be used: the
@@ -61,7 +64,11 @@ func (f *file) update(change func(*bbolt.Tx) error) error {
 			tx.Rollback()
 			return err
 		}
-		return tx.Commit()
+		id := tx.ID()
+		if err = tx.Commit(); err != nil {
+			f.db.View(func(now *bbolt.Tx) error { f.half = now.ID() >= id; return nil })
+		}
+		return err
 	})
 }
 
