@@ -53,7 +53,8 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 		return sio.AppendEvent(b, n.Name, w.number(), asks, e.Event, e.Args, offset, len(e.Attachments))
 	}, e.Attachments)
 	if kept {
-		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL, since: n.srv.age()})
+		age := n.srv.age()
+		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL, expires: age + e.TTL, since: age})
 	}
 	for _, s := range picked {
 		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
@@ -82,7 +83,7 @@ func (n *Namespace) keepLocked(e *Emit, p packet) {
 	p.address(&e.Target)
 	n.log.append(p, &n.srv.cfg)
 	if store := n.srv.store; store != nil {
-		store.SavePacket(n.Name, p.offset, appendPacket(nil, e, p.at))
+		store.SavePacket(n.Name, p.offset, n.appendPacket(nil, e, &p))
 		if n.log.cut != cut { // on disk before, or together with, what it admits
 			store.SaveNamespace(n.Name, appendUint(nil, 1, n.log.cut))
 		}

@@ -86,7 +86,8 @@ func TestGoldenPacket(t *testing.T) {
 			ExceptRooms: []string{"muted"}, ExceptSIDs: []string{"x", "y"}},
 	}
 	const at, offset = 1_790_000_000_123_456_789, 77
-	for _, record := range [][]byte{golden(t, "packet-0.1.0", appendPacket(nil, e, at)), appendPacket(nil, e, at)} {
+	written := n.appendPacket(nil, e, &packet{at: at})
+	for _, record := range [][]byte{golden(t, "packet-0.1.0", written), written} {
 		for _, b := range [][]byte{record, later(record)} {
 			p, id, err := parsePacket(n, offset, b)
 			if err != nil {

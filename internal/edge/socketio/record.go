@@ -178,14 +178,14 @@ func parseSession(b []byte) (*sessionRecord, error) {
 
 // appendPacket writes what is kept of an emit: 1 event, 2 args, 3 attachments, 4 at, 5 ttl,
 // 6 asks for an acknowledgement, 7 rooms, 8 sids, 9 user ids, 10 everyone, 11 rooms and 12 sids
-// that are excepted, 13 the command's id.
-func appendPacket(b []byte, e *Emit, at int64) []byte {
+// that are excepted, 13 the command's id; of one that expires 14 boot and 15 the time since then.
+func (n *Namespace) appendPacket(b []byte, e *Emit, p *packet) []byte {
 	b = appendString(b, 1, e.Event)
 	b = appendGroup(b, 2, e.Args)
 	for _, a := range e.Attachments {
 		b = appendGroup(b, 3, a)
 	}
-	b = appendUint(b, 4, uint64(at))
+	b = appendUint(b, 4, uint64(p.at))
 	b = appendUint(b, 5, uint64(e.TTL))
 	if e.AckTimeout > 0 {
 		b = appendUint(b, 6, 1)
@@ -201,6 +201,10 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 	if t.Everyone {
 		b = appendUint(b, 10, 1)
 	}
+	if clock := n.srv.cfg.Clock; e.TTL > 0 && clock.Boot != "" {
+		b = appendString(b, 14, clock.Boot)
+		b = appendUint(b, 15, uint64(clock.Since()+p.expires-n.srv.age()))
+	}
 	return b
 }
 
@@ -209,6 +213,8 @@ func appendPacket(b []byte, e *Emit, at int64) []byte {
 func parsePacket(n *Namespace, offset uint64, b []byte) (p packet, id string, err error) {
 	e := &Emit{Target: Target{Namespace: n.Name}}
 	p = packet{offset: offset}
+	var boot string
+	var until time.Duration
 	err = fields(b, func(field protowire.Number, num uint64, v []byte) {
 		t := &e.Target
 		switch field {
@@ -238,11 +244,20 @@ func parsePacket(n *Namespace, offset uint64, b []byte) (p packet, id string, er
 			t.ExceptSIDs = append(t.ExceptSIDs, string(v))
 		case 13:
 			id = string(v)
+		case 14:
+			boot = string(v)
+		case 15:
+			until = time.Duration(num)
 		}
 	})
 	if err != nil || len(e.Args) < 2 {
 		return packet{}, "", errRecord
 	}
+	left := p.ttl - time.Since(time.Unix(0, p.at))
+	if c := n.srv.cfg.Clock; boot != "" && boot == c.Boot {
+		left = until - c.Since()
+	}
+	p.expires = n.srv.age() + min(left, p.ttl)
 	p.address(&e.Target)
 	position := formatOffset(offset)
 	if p.orphan {

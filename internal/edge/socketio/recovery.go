@@ -34,9 +34,10 @@ type packet struct {
 	sid     string  // the one session that it is for, or
 	target  *Target // those that this selects
 	message *engineio.Message
-	ack     *waiter // of a packet that asks for an acknowledgement
-	at      int64   // Unix nanoseconds
-	ttl     time.Duration
+	ack     *waiter       // of a packet that asks for an acknowledgement
+	at      int64         // Unix nanoseconds
+	ttl     time.Duration // 0: it does not expire
+	expires time.Duration // of the Server's life, if it does
 	since   time.Duration // of the Server's life: its age counts from then
 	orphan  bool          // it asks for an acknowledgement that nobody waits for any more
 }
@@ -216,13 +217,13 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 	if cursor < n.log.cut {
 		return 0, false
 	}
-	cfg, now := &n.srv.cfg, time.Now().UnixNano()
+	cfg, now := &n.srv.cfg, n.srv.age()
 	var missed []*engineio.Message
 	size := 0
 	packets := n.log.after(cursor)
 	for i := range packets {
 		p := &packets[i]
-		if !s.wantsLocked(p) || p.ttl > 0 && p.at+int64(p.ttl) < now {
+		if !s.wantsLocked(p) || p.ttl > 0 && p.expires < now {
 			continue
 		}
 		if p.ack != nil {

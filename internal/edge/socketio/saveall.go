@@ -30,7 +30,7 @@ func (n *Namespace) saveAll() {
 			n.log.cut = max(n.log.cut, p.offset) // it cannot be kept, so it must not be missed in silence
 			continue
 		}
-		n.srv.store.SavePacket(n.Name, p.offset, appendPacket(nil, e, p.at))
+		n.srv.store.SavePacket(n.Name, p.offset, n.appendPacket(nil, e, p))
 	}
 	if n.log.cut > 0 {
 		n.srv.store.SaveNamespace(n.Name, appendUint(nil, 1, n.log.cut))
