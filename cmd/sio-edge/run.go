@@ -41,7 +41,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	engine := newEngine(s, sockets, measured, log)
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
 		Connections: engine.Connections}, groups, sockets, log)
-	front := newFront(s, engine, measured, log)
+	front := newFront(s, engine, kept, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
 	console.Mount(front.Ops)
@@ -54,6 +54,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	restored := 0
 	if kept != nil {
 		restored = restore(sockets, groups, kept, ctl.Remember, log)
+		kept.Watch(ctl.StoreRefuses)
 	}
 	measured.Watch(metrics.Sources{Version: version, Identity: id,
 		MaxConnections: func() int { return int(l.now.Load().MaxConnections) }, Insecure: func() []string { return l.now.Load().insecure() },
@@ -140,9 +141,12 @@ func newEngine(s settings, sockets *socketio.Server, measured *metrics.Metrics, 
 	return engineio.NewServer(cfg, sockets, log)
 }
 
-func newFront(s settings, engine *engineio.Server, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
+func newFront(s settings, engine *engineio.Server, kept *store.Store, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
 	cfg := s.edge()
 	cfg.Refused = measured.Refused
+	if kept != nil {
+		cfg.Degraded = kept.Refuses
+	}
 	front := edge.NewServer(cfg, engine, log)
 	front.Ops.Handle("GET /metrics", measured.Handler())
 	return front

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sio-edge/sio-edge/internal/control"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -279,6 +281,15 @@ func TestQueries(t *testing.T) {
 	equal(t, "edge", []any{edge.Edge.OpenSessions, edge.Edge.Connections}, []any{2, 2})
 	health, _ := healthpb.NewHealthClient(w.conn).Check(ctx, &healthpb.HealthCheckRequest{})
 	equal(t, "health", health.Status, healthpb.HealthCheckResponse_SERVING)
+	w.server.StoreRefuses(errors.New("no room"))
+	for name, want := range map[string]healthpb.HealthCheckResponse_ServingStatus{"": healthpb.HealthCheckResponse_SERVING,
+		control.StoreService: healthpb.HealthCheckResponse_NOT_SERVING} {
+		health, _ := healthpb.NewHealthClient(w.conn).Check(ctx, &healthpb.HealthCheckRequest{Service: name})
+		equal(t, "health of "+name+" while the disk is full", health.GetStatus(), want)
+	}
+	w.server.StoreRefuses(nil)
+	health, _ = healthpb.NewHealthClient(w.conn).Check(ctx, &healthpb.HealthCheckRequest{Service: control.StoreService})
+	equal(t, "health of the store", health.GetStatus(), healthpb.HealthCheckResponse_SERVING)
 }
 
 func TestCurlIsAnSDK(t *testing.T) {

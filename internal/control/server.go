@@ -120,6 +120,19 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	return s
 }
 
+// StoreService is the name under which the standard health service tells of the store.
+const StoreService = "store"
+
+// StoreRefuses tells health whether what must be kept is taken: nil if it is. The edge itself
+// stays SERVING: clients and volatile emits go on.
+func (s *Server) StoreRefuses(err error) {
+	state := healthpb.HealthCheckResponse_SERVING
+	if err != nil {
+		state = healthpb.HealthCheckResponse_NOT_SERVING
+	}
+	s.health.SetServingStatus(StoreService, state)
+}
+
 // Serve answers on the listener until Stop.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.grpc.Serve(l); err != nil {

@@ -51,6 +51,10 @@ type Config struct {
 	// DrainTimeout bounds the end of Run. Default 10 s.
 	DrainTimeout time.Duration
 
+	// Degraded says what does not work although clients are served; nil if all does. Health
+	// repeats it.
+	Degraded func() error
+
 	// Refused is told about every request that was turned away: a layer and one of its
 	// reasons, see Refusals. It is called often under attack: it must only count.
 	Refused func(layer, reason string)
@@ -66,6 +70,9 @@ func (c Config) withDefaults() Config {
 	orElse(&c.DrainTimeout, 10*time.Second)
 	if c.Refused == nil {
 		c.Refused = func(string, string) {}
+	}
+	if c.Degraded == nil {
+		c.Degraded = func() error { return nil }
 	}
 	return c
 }
@@ -236,6 +243,10 @@ func (s *Server) drain(ctx context.Context) error {
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		plain(w, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	if err := s.config.Degraded(); err != nil {
+		plain(w, http.StatusOK, "degraded: "+err.Error()) // a balancer that sends clients away would make it worse
 		return
 	}
 	plain(w, http.StatusOK, "ready")

@@ -501,7 +501,14 @@ func TestC12NoDescriptors(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	cfg := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0"}
+	var faults atomic.Pointer[error]
+	full := errors.New("no room on the disk")
+	cfg := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Degraded: func() error {
+		if err := faults.Load(); err != nil {
+			return *err
+		}
+		return nil
+	}}
 	engine := newEcho()
 	s := NewServer(cfg, engine, slog.New(slog.DiscardHandler))
 	if err := s.Listen(); err != nil {
@@ -516,6 +523,11 @@ func TestDrain(t *testing.T) {
 	io.WriteString(ops, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if status, body, _ := read(t, opsReader); status != 200 || body != "ready\n" {
 		t.Fatalf("health: %d %q", status, body)
+	}
+	faults.Store(&full)
+	io.WriteString(ops, "GET /healthz/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if status, body, _ := read(t, opsReader); status != 200 || body != "degraded: no room on the disk\n" {
+		t.Fatalf("health while the disk is full: %d %q", status, body)
 	}
 	c := dial(t, s.Addr)
 	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n")

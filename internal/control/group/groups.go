@@ -45,6 +45,7 @@ type Groups struct {
 
 	pauses  pauses
 	routing atomic.Pointer[routing]
+	unheard atomic.Bool // it was said that nobody hears clients
 
 	order  sync.Mutex // guards the following, and makes it the order of every queue
 	offset uint64
@@ -144,7 +145,12 @@ func (gs *Groups) Release(ev *socketio.Event) {
 
 // Admission says whether clients can join a namespace and who decides.
 func (gs *Groups) Admission(namespace string) socketio.Admission {
-	return gs.routing.Load().admission(namespace)
+	r := gs.routing.Load()
+	found := r.admission(namespace)
+	if found == socketio.Free && len(r.groups) == 0 && !gs.unheard.Swap(true) {
+		gs.log.Warn("clients come in, but no backend has ever attached: what they send reaches nobody", "namespace", namespace)
+	}
+	return found
 }
 
 // Namespaces returns what clients can join, patterns included.

@@ -1,6 +1,8 @@
 package group
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,5 +173,30 @@ func TestARequestThatNobodyAnswersIsAbandoned(t *testing.T) {
 				e.idle()
 			})
 		})
+	}
+}
+
+// Clients that come before the first backend are let in, as the configuration says; that nobody
+// hears them is said once, and not of groups that were there before a restart.
+func TestClientsWithoutAnyBackendAreToldOfOnce(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		var out strings.Builder
+		gs := New(Config{Namespaces: []string{"/"}}, slog.New(slog.NewTextHandler(&out, nil)))
+		gs.Start(nil)
+		want := 1
+		if known {
+			want = 0
+			g, _ := gs.group("chat")
+			gs.respec(g, Spec{Routes: []Route{{Namespace: "/other"}}})
+		}
+		for range 3 {
+			if a := gs.Admission("/"); a != socketio.Free {
+				t.Errorf("admission %v", a)
+			}
+		}
+		if n := strings.Count(out.String(), "reaches nobody"); n != want {
+			t.Errorf("groups known %v: said %d times: %s", known, n, &out)
+		}
+		gs.Close()
 	}
 }

@@ -143,6 +143,7 @@ func (s *Store) commitOnce() (again bool) {
 	s.mu.Unlock()
 	if state != before {
 		s.tell(state, err)
+		s.watched()
 	}
 	for _, f := range taken.waiters {
 		f(state.err())
@@ -306,5 +307,16 @@ func (s *Store) feel() {
 		} else {
 			s.opt.Log.Info(fmt.Sprintf("store %s: there is room on its disk again", s.path))
 		}
+		s.watched()
+	}
+}
+
+// watched tells who watches whether the store takes what must be kept.
+func (s *Store) watched() {
+	s.mu.Lock()
+	f := s.watch
+	s.mu.Unlock()
+	if f != nil {
+		f(s.Refuses())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -212,12 +213,24 @@ func TestTheReserveRefusesAndNothingElse(t *testing.T) {
 	if err := s.Refuses(); err != ErrFull {
 		t.Errorf("refuses %v", err)
 	}
+	var mu sync.Mutex
+	var told []error
+	s.Watch(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, err)
+	})
 	s.Put(Sessions, "", 1, []byte("x"))
 	if err := s.Sync(); err != nil || s.State() != Healthy {
 		t.Errorf("Sync: %v, state %v", err, s.State())
 	}
 	d.room(1<<30, 100<<20)
 	waitFor(t, "room is noticed, though nothing is put", func() bool { return s.Refuses() == nil })
+	waitFor(t, "who watches is told", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Equal(told, []error{ErrFull, nil})
+	})
 }
 
 func TestTheFileDoesNotGrowOverItsBound(t *testing.T) {

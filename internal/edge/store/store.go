@@ -114,6 +114,7 @@ type Store struct {
 	low     bool // the file system has less room than the reserve
 	stats   Stats
 	rebuild func()
+	watch   func(error)
 
 	swapping sync.RWMutex // read-locked while file is read by others than the committer
 	file     *file        // written by the committer; nil while there is none
@@ -250,6 +251,15 @@ func (s *Store) Rebuild(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rebuild = f
+}
+
+// Watch calls f with what Refuses says, now and whenever that changes, from the committer: f must
+// not wait for it.
+func (s *Store) Watch(f func(error)) {
+	s.mu.Lock()
+	s.watch = f
+	s.mu.Unlock()
+	f(s.Refuses())
 }
 
 // Sync waits until everything put before is on disk.
