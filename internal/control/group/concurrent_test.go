@@ -47,9 +47,13 @@ func TestEverythingAtOnce(t *testing.T) {
 					b := Batch{Deliveries: make([]Delivery, 0, 5)}
 					for m.Next(life, &b) == nil {
 						time.Sleep(time.Millisecond)
+						var ids []uint64
 						for _, d := range b.Deliveries {
-							mu.Lock()
-							if _, ok := m.Take(d.ID); ok {
+							ids = append(ids, d.ID)
+						}
+						mu.Lock()
+						for _, d := range m.TakeAll(ids, nil) {
+							if d.Event != nil {
 								sid := d.Event.Socket.SID
 								if d.Event.Seq != last[sid]+1 {
 									t.Errorf("%s: %d settled after %d", sid, d.Event.Seq, last[sid])
@@ -59,8 +63,8 @@ func TestEverythingAtOnce(t *testing.T) {
 									ended++
 								}
 							}
-							mu.Unlock()
 						}
+						mu.Unlock()
 					}
 					cancel()
 					if n%3 == 0 {

@@ -209,8 +209,26 @@ func TestUnknownAndRepeatedAcksAreIgnoredAndCounted(t *testing.T) {
 			t.Error("Take settled a delivery twice")
 		}
 		a.Done(1, 1)
+		if err := a.SetFlow(Flow{PerSession: 300}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 300 { // more than are taken at once
+			e.emit("/#1", fmt.Sprint(i))
+		}
+		if n := len(a.next()); n != 300 {
+			t.Fatalf("%d deliveries", n)
+		}
+		var ids []uint64
+		for id := range uint64(303) { // 0, 1 and 302 are not there
+			ids = append(ids, id)
+		}
+		for i, d := range a.TakeAll(append(ids, 5), nil) {
+			if there := i >= 2 && i <= 301; there != (d.Event != nil) || there && (d.ID != uint64(i) || d.Event.Seq != d.ID) {
+				t.Errorf("TakeAll = %+v at %d", d, i)
+			}
+		}
 		e.idle()
-		if n := e.info().Ignored; n != 1+1<<20+1+2+1+1+1 {
+		if n := e.info().Ignored; n != 1+1<<20+1+2+1+1+1+4 {
 			t.Errorf("ignored = %d", n)
 		}
 	})

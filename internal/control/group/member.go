@@ -230,14 +230,36 @@ func (m *Member) Done(first, last uint64) {
 // Take settles a delivery and returns it, for who answers it. False: it was settled before, was
 // handed back, or is not of this member.
 func (m *Member) Take(id uint64) (Delivery, bool) {
-	g := m.g
 	now := time.Now()
-	g.mu.Lock()
-	defer g.unlock()
+	m.g.mu.Lock()
+	defer m.g.unlock()
+	d := m.takeLocked(id, now)
+	return d, d.Event != nil
+}
+
+// takenAtOnce bounds how long TakeAll keeps events from being queued.
+const takenAtOnce = 128
+
+// TakeAll is Take for many: it appends one Delivery for each id to taken, without an Event where
+// Take would say false.
+func (m *Member) TakeAll(ids []uint64, taken []Delivery) []Delivery {
+	for part := range slices.Chunk(ids, takenAtOnce) {
+		now := time.Now()
+		m.g.mu.Lock()
+		for _, id := range part {
+			taken = append(taken, m.takeLocked(id, now))
+		}
+		m.g.unlock()
+	}
+	return taken
+}
+
+func (m *Member) takeLocked(id uint64, now time.Time) Delivery {
+	g := m.g
 	e := m.flight.get(id)
 	if e == nil {
 		g.counts.ignored++
-		return Delivery{}, false
+		return Delivery{}
 	}
 	m.confirmLocked(e)
 	g.counts.settle(e, now)
@@ -246,7 +268,7 @@ func (m *Member) Take(id uint64) (Delivery, bool) {
 	g.retainLocked(e)
 	g.removeLocked(e)
 	g.changedLocked(ln)
-	return d, true
+	return d
 }
 
 // Nack hands a delivery back, and with it everything of its session that was delivered to the
