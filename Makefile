@@ -78,8 +78,8 @@ lint: $(buf) ## Check format, vet, staticcheck and the contract
 	$(buf) lint
 
 .PHONY: fuzz
-fuzz: ## Fuzz each parser of client bytes for FUZZTIME (10s)
-	@for package in internal/edge internal/edge/wire/eio internal/edge/wire/sio; do \
+fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (10s)
+	@for package in internal/edge internal/edge/wire/eio internal/edge/wire/sio internal/control/convert; do \
 		for target in $$(grep -ohE '^func Fuzz[A-Za-z0-9]+' $$package/*_test.go | cut -c6-); do \
 			echo "$$package $$target"; \
 			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime "$${FUZZTIME:-10s}" -fuzzminimizetime 1s; \

@@ -6,12 +6,48 @@ import (
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that ours stands before
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sio-edge/sio-edge/internal/control/convert"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
-// codec is gRPC's codec for protobuf, but for deliveries: they come as the bytes they are to be.
+// codec is gRPC's codec for protobuf, but for what streams are full of: deliveries come as the
+// bytes they are to be, and replies are read where they lie.
 type codec struct{ encoding.CodecV2 }
+
+// inbound is one message of a backend.
+type inbound struct {
+	replies convert.Replies      // if message is nil; good until release
+	message *pb.SubscribeRequest // what is not replies alone
+
+	held mem.Buffer // of replies
+}
+
+// release ends the use of replies, and of the inbound until it is received into again.
+func (m *inbound) release() {
+	if m.held != nil {
+		m.held.Free()
+		m.held = nil
+	}
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(*inbound)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	m.release()
+	buf := data.MaterializeToBuffer(&batchBuffers)
+	if m.replies.Parse(buf.ReadOnlyData()) {
+		m.message, m.held = nil, buf
+		return nil
+	}
+	defer buf.Free()
+	m.message = new(pb.SubscribeRequest)
+	return proto.Unmarshal(buf.ReadOnlyData(), m.message)
+}
 
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {

@@ -29,8 +29,10 @@ type stream struct {
 
 	sending sync.Mutex // one Send at a time
 
-	// Owned by the goroutine of the handler.
+	// Owned by receive.
 	commands commands
+	ids      []uint64 // of the replies at hand
+	taken    []group.Delivery
 }
 
 // Subscribe attaches a backend and serves it until it goes.
@@ -206,12 +208,16 @@ func (st *stream) deliver(ctx context.Context) error {
 // receive applies what the backend sends, in its order. What one message makes is written to the
 // clients at its end, with one write for each connection.
 func (st *stream) receive() error {
+	var m inbound
+	defer m.release()
 	for {
-		m, err := st.rpc.Recv()
-		if err != nil {
-			return err
+		err := st.rpc.RecvMsg(&m)
+		if err == nil && m.message == nil {
+			err = st.reply(m.replies.All)
+		} else if err == nil {
+			err = st.handle(m.message)
 		}
-		if err := st.handle(m); err != nil {
+		if err != nil {
 			return err
 		}
 		st.commands.flush.Do()
@@ -224,14 +230,9 @@ func (st *stream) handle(m *pb.SubscribeRequest) error {
 	case *pb.SubscribeRequest_Commands:
 		return st.execute(m.Commands.Commands)
 	case *pb.SubscribeRequest_Reply:
-		st.reply(m.Reply)
+		return st.reply(convert.RepliesOf(m.Reply))
 	case *pb.SubscribeRequest_Replies:
-		if n := len(m.Replies.Replies); n > maxCommands {
-			return convert.Failure(codes.InvalidArgument, convert.Invalid, fmt.Sprintf("subscribe: %d replies in one batch, at most %d are allowed", n, maxCommands)).Err()
-		}
-		for _, r := range m.Replies.Replies {
-			st.reply(r)
-		}
+		return st.reply(convert.RepliesOf(m.Replies.Replies...))
 	case *pb.SubscribeRequest_Ack:
 		st.settle(m.Ack)
 	case *pb.SubscribeRequest_Decision:
@@ -283,20 +284,32 @@ func (st *stream) settle(a *pb.Ack) {
 	}
 }
 
-// reply answers a client's callback. One that comes late, or to a client that has gone, is
+// reply answers callbacks of clients. One that comes late, or to a client that has gone, is
 // dropped: there is nobody to tell.
-func (st *stream) reply(r *pb.Reply) {
-	d, ok := st.member.Take(r.DeliveryId)
-	if !ok {
-		return
+func (st *stream) reply(replies []convert.Reply) error {
+	if n := len(replies); n > maxCommands {
+		return convert.Failure(codes.InvalidArgument, convert.Invalid, fmt.Sprintf("subscribe: %d replies in one batch, at most %d are allowed", n, maxCommands)).Err()
 	}
-	err := st.srv.sockets.Reply(d.Event, r.GetPayload().GetJson(), r.GetPayload().GetAttachments(), &st.commands.flush)
-	if err != nil {
-		st.srv.log.Debug("reply dropped", "group", st.name, "member", st.id, "error", err)
+	st.ids = st.ids[:0]
+	for i := range replies {
+		st.ids = append(st.ids, replies[i].DeliveryID)
 	}
-	if st.srv.tails.watched.Load() {
-		st.srv.tails.settled(&pb.Settled{Offset: d.Offset, Sid: d.Event.Socket.SID, Group: st.name, MemberId: st.id, Reply: r.Payload}, d.Event)
+	st.taken = st.member.TakeAll(st.ids, st.taken[:0])
+	watched := st.srv.tails.watched.Load()
+	for i := range replies {
+		d, r := &st.taken[i], &replies[i]
+		if d.Event == nil {
+			continue
+		}
+		if err := st.srv.sockets.Reply(d.Event, r.JSON, r.Attachments, &st.commands.flush); err != nil {
+			st.srv.log.Debug("reply dropped", "group", st.name, "member", st.id, "error", err)
+		}
+		if watched {
+			st.srv.tails.settled(&pb.Settled{Offset: d.Offset, Sid: d.Event.Socket.SID, Group: st.name, MemberId: st.id, Reply: r.Payload()}, d.Event)
+		}
 	}
+	clear(st.taken)
+	return nil
 }
 
 // decide lets a client in or refuses it. An acceptance that cannot be carried out refuses the
