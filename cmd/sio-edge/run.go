@@ -40,7 +40,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	groups.Start(sockets)
 	engine := newEngine(s, sockets, measured, log)
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
-		Connections: engine.Connections}, groups, sockets, log)
+		CommandRate: int(s.CommandsPerSecond), Connections: engine.Connections}, groups, sockets, log)
 	front := newFront(s, engine, kept, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
@@ -58,7 +58,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	measured.Watch(metrics.Sources{Version: version, Identity: id,
 		MaxConnections: func() int { return int(l.now.Load().MaxConnections) }, Insecure: func() []string { return l.now.Load().insecure() },
-		Engine: engine, Sockets: sockets, Groups: groups, Store: kept})
+		Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
 		return fmt.Errorf("listen for backends: %w", err)
@@ -109,7 +109,7 @@ func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, erro
 }
 
 func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logger) *group.Groups {
-	cfg := group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces}
+	cfg := group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces, Spill: time.Duration(s.SpillDelay)}
 	if kept != nil {
 		cfg.Log = kept
 	}

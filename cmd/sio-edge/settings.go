@@ -35,6 +35,9 @@ type settings struct {
 	LogLevel       text     `def:"info" help:"debug, info, warn or error." group:"Process:"`
 	LogFormat      text     `def:"auto" help:"text, json, or auto: text on a terminal." group:"Process:"`
 
+	CommandsPerSecond count    `def:"0" zero:"any number" min:"1" help:"Commands that one backend may send; above it is read more slowly, and after 5s refused." group:"Backends (gRPC):"`
+	SpillDelay        duration `def:"200ms" min:"1ms" max:"1h" help:"How long a client event may be in memory only, for groups that are not DURABLE." group:"Backends (gRPC):"`
+
 	Path             text     `def:"/socket.io/" help:"Path of Engine.IO, as in the client's option." group:"Connections (Engine.IO):"`
 	AddTrailingSlash toggle   `def:"true" help:"The path needs its trailing slash." group:"Connections (Engine.IO):"`
 	Transports       list     `def:"polling,websocket" help:"Transports that clients may use." group:"Connections (Engine.IO):"`

@@ -41,6 +41,8 @@ type Config struct {
 	Version string
 	// HelloTimeout closes a stream that does not introduce itself. Default 5 s.
 	HelloTimeout time.Duration
+	// CommandRate bounds the commands a second on one stream. 0: it does not.
+	CommandRate int
 	// Connections counts the connections of clients, for GetEdge.
 	Connections func() int
 }
@@ -65,6 +67,7 @@ type Server struct {
 
 	tails    tails
 	draining atomic.Bool
+	refused  atomic.Uint64 // commands above the quota of their stream
 }
 
 // Remember takes over that a former process has done a command. It is called before Serve.
@@ -132,6 +135,9 @@ func (s *Server) StoreRefuses(err error) {
 	}
 	s.health.SetServingStatus(StoreService, state)
 }
+
+// RefusedCommands is how many commands were refused because their stream sent too many.
+func (s *Server) RefusedCommands() uint64 { return s.refused.Load() }
 
 // Serve answers on the listener until Stop.
 func (s *Server) Serve(l net.Listener) error {

@@ -31,6 +31,7 @@ type stream struct {
 
 	// Owned by receive.
 	commands commands
+	quota    quota
 	ids      []uint64 // of the replies at hand
 	taken    []group.Delivery
 }
@@ -52,6 +53,7 @@ func (s *Server) Subscribe(rpc pb.EventService_SubscribeServer) error {
 	defer member.Detach()
 	st := &stream{srv: s, rpc: rpc, member: member, name: h.Group, id: h.MemberID, out: newOutbox()}
 	st.commands = commands{srv: s, out: st.out}
+	st.quota.rate = float64(s.cfg.CommandRate)
 	defer st.out.close()
 	s.log.Info("backend attached", "group", h.Group, "member", h.MemberID, "sdk", h.SDK, "resume", outcomes[outcome].String())
 	err = st.run(outcome)
@@ -257,6 +259,19 @@ func (st *stream) handle(m *pb.SubscribeRequest) error {
 func (st *stream) execute(cmds []*pb.Command) error {
 	if n := len(cmds); n > maxCommands {
 		return convert.Failure(codes.InvalidArgument, convert.Invalid, fmt.Sprintf("subscribe: %d commands in one batch, at most %d are allowed", n, maxCommands)).Err()
+	}
+	if st.quota.rate > 0 {
+		ok, err := st.quota.admit(st.rpc.Context(), len(cmds))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			st.srv.refused.Add(uint64(len(cmds)))
+			for _, r := range st.quota.refuse(cmds) {
+				st.out.result(r)
+			}
+			return nil
+		}
 	}
 	results := make([]*pb.CommandResult, 0, len(cmds))
 	for _, cmd := range cmds {

@@ -52,6 +52,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, g := range c.s.Groups.Figures() {
 		ch.group(&g)
 	}
+	ch.put(overQuota, float64(c.s.RefusedCommands()))
 	if c.s.Store != nil {
 		ch.store(c.s.Store.Stats())
 	}

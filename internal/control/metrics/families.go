@@ -69,6 +69,7 @@ var (
 	deadLetters  = counter("group_dead_letters_total", "Events that were set aside because the group could not handle them.", "group")
 	latency      = define("histogram", "group_event_seconds", "From the edge's reading a client event to the group's settling it.", "group")
 
+	overQuota    = counter("commands_refused_total", "Commands refused because their backend sent more than commands-per-second.")
 	commits      = counter("store_commits_total", "Commits of the store.")
 	records      = counter("store_records_total", "Records that were committed.")
 	failures     = counter("store_failures_total", "Commits that failed; they are tried again.")
@@ -84,7 +85,7 @@ var families = []*family{
 	connections, connectionsLimit, connectionsHeld, handshakes, upgrades, closed, refused,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
 	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, latency,
-	commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
+	overQuota, commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
 }
 
 // Document writes the table of all metrics for docs/metrics.md.

@@ -113,6 +113,8 @@ type Sources struct {
 	Sockets        *socketio.Server
 	Groups         *group.Groups
 	Store          *store.Store
+	// RefusedCommands counts commands above the quota of their stream.
+	RefusedCommands func() uint64
 }
 
 // Watch begins to collect from the floors.
