@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"sync"
 
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
@@ -13,6 +14,26 @@ type Message struct {
 	frames      []byte   // complete WebSocket frames, unmasked: the text, then each attachment
 	text        []byte   // the text packet with its type, as a polling payload carries it; nil if there is none
 	attachments [][]byte // parts of frames
+	loan        *loan    // what the message is part of; nil: it may be shared
+}
+
+// loan is a message whose memory is used again.
+type loan struct {
+	m   Message
+	buf []byte
+}
+
+var loans = sync.Pool{New: func() any { return &loan{buf: make([]byte, 0, 256)} }}
+
+// keptLoan bounds the buffer that is used again.
+const keptLoan = 2048
+
+// free ends the use of the message.
+func (l *loan) free() {
+	l.m = Message{}
+	if cap(l.buf) <= keptLoan {
+		loans.Put(l)
+	}
 }
 
 // headRoom is the size of the longest header of an unmasked frame.
@@ -28,12 +49,25 @@ const (
 
 // NewMessage builds the message of one Socket.IO packet and its attachments. It copies both.
 func NewMessage(text []byte, attachments [][]byte) *Message {
-	return newMessage('4', len(text), func(dst []byte) []byte { return append(dst, text...) }, attachments)
+	m := &Message{}
+	m.build(nil, '4', len(text), func(dst []byte) []byte { return append(dst, text...) }, attachments)
+	return m
 }
 
 // NewMessageFunc is NewMessage for a packet that appendText appends to its argument.
 func NewMessageFunc(appendText func(dst []byte) []byte, attachments [][]byte) *Message {
-	return newMessage('4', 112, appendText, attachments)
+	m := &Message{}
+	m.build(nil, '4', 112, appendText, attachments)
+	return m
+}
+
+// NewMessageOnce is NewMessageFunc for a message that is queued on one Socket, once: whoever has
+// queued it must not look at it again.
+func NewMessageOnce(appendText func(dst []byte) []byte, attachments [][]byte) *Message {
+	l := loans.Get().(*loan)
+	l.buf = l.m.build(l.buf, '4', 112, appendText, attachments)
+	l.m.loan = l
+	return &l.m
 }
 
 // NewBinaryMessage builds the message of one binary packet alone, for protocols other than
@@ -46,20 +80,25 @@ func NewBinaryMessage(data []byte) *Message {
 
 // newPacket builds a message of any Engine.IO type.
 func newPacket(packet string) *Message {
-	return newMessage(packet[0], len(packet)-1, func(dst []byte) []byte { return append(dst, packet[1:]...) }, nil)
+	m := &Message{}
+	m.build(nil, packet[0], len(packet)-1, func(dst []byte) []byte { return append(dst, packet[1:]...) }, nil)
+	return m
 }
 
-func newMessage(typ byte, size int, appendText func([]byte) []byte, attachments [][]byte) *Message {
+// build makes the message in buf, or in a new one of about the given size, and returns that.
+func (m *Message) build(buf []byte, typ byte, size int, appendText func([]byte) []byte, attachments [][]byte) []byte {
 	for _, a := range attachments {
 		size += headRoom + len(a)
 	}
 	// The header is written backwards from the text, once the length of the text is known.
-	buf := make([]byte, headRoom+1, headRoom+1+size)
+	if cap(buf) < headRoom+1+size {
+		buf = make([]byte, 0, headRoom+1+size)
+	}
+	buf = buf[:headRoom+1]
 	buf[headRoom] = typ
 	buf = appendText(buf)
 	textEnd := len(buf)
 
-	m := &Message{}
 	if len(attachments) > 0 {
 		m.attachments = make([][]byte, len(attachments))
 	}
@@ -78,7 +117,7 @@ func newMessage(typ byte, size int, appendText func([]byte) []byte, attachments 
 	start := headRoom - frameHeaderSize(len(m.text))
 	appendFrameHeader(buf[start:start], finText, len(m.text))
 	m.frames = buf[start:]
-	return m
+	return buf
 }
 
 // Size is what the message costs a queue, in bytes.

@@ -68,8 +68,9 @@ func (c *conn) gatherLocked(scratch func() []byte) []byte {
 	return out
 }
 
-// wroteLocked takes the first n bytes out of what gatherLocked returned.
-func (c *conn) wroteLocked(n int) {
+// wroteLocked takes the first n bytes out of what gatherLocked returned. over says that nobody
+// looks at them any more.
+func (c *conn) wroteLocked(n int, over bool) {
 	q := c.sock.out
 	for n > 0 {
 		if len(c.ctl) > 0 && (c.probing || q == nil || q.offset == 0) {
@@ -87,7 +88,7 @@ func (c *conn) wroteLocked(n int) {
 			return
 		}
 		n -= rest
-		q.pop()
+		q.pop(over)
 	}
 	if !c.probing && q != nil && q.empty() {
 		q.recycle()

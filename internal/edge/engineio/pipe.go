@@ -108,7 +108,7 @@ func (p *netPipe) writeLoop() {
 			return
 		}
 		// It counts as written from now on, so that what is queued meanwhile comes behind it.
-		c.wroteLocked(len(out))
+		c.wroteLocked(len(out), false)
 		s.mu.Unlock()
 		p.nc.SetWriteDeadline(time.Now().Add(s.server.config.WriteTimeout))
 		if _, err := p.nc.Write(out); err != nil {

@@ -270,7 +270,7 @@ func (e *epollPipe) flushLocked() {
 		if errno != 0 {
 			n = 0
 		}
-		c.wroteLocked(n)
+		c.wroteLocked(n, true)
 		if n < len(out) && errno != syscall.EINTR {
 			c.blocked = true
 			e.lookLocked(e.mask | syscall.EPOLLOUT)

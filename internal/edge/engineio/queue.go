@@ -9,6 +9,7 @@ type queue struct {
 	offset   int // bytes of the first message that are gone already
 	bytes    int
 	packets  int
+	flush    *Flush // the last that queued here, if it has yet to write
 }
 
 // keptMessages bounds the backing array that is kept with a queue for reuse.
@@ -27,14 +28,17 @@ func (q *queue) empty() bool { return q.first == len(q.messages) }
 // pending are the messages that are not gone.
 func (q *queue) pending() []*Message { return q.messages[q.first:] }
 
-// pop removes the first message.
-func (q *queue) pop() {
+// pop removes the first message. If nobody looks at its bytes any more they are used again.
+func (q *queue) pop(reuse bool) {
 	m := q.messages[q.first]
 	q.messages[q.first] = nil
 	q.first++
 	q.offset = 0
 	q.bytes -= len(m.frames)
 	q.packets -= m.packets()
+	if reuse && m.loan != nil {
+		m.loan.free()
+	}
 	// A queue that never runs empty must not grow at its front for ever.
 	if q.first >= 64 && q.first*2 >= len(q.messages) {
 		n := copy(q.messages, q.messages[q.first:])
@@ -66,4 +70,33 @@ func (q *queue) recycle() {
 	}
 	*q = queue{messages: kept}
 	queues.Put(q)
+}
+
+// Flush collects the Sockets that a run of commands queued something on, so that each is written
+// once, after the locks are released. The zero value is ready; it is used again after Do, and by
+// one goroutine at a time.
+type Flush struct{ sockets []*Socket }
+
+// Queue is Socket.Queue with a later Do in place of Socket.Flush.
+func (f *Flush) Queue(s *Socket, m *Message, volatile bool) bool {
+	s.mu.Lock()
+	ok := s.offerLocked(m, volatile)
+	fresh := ok && s.out.flush != f
+	if fresh {
+		s.out.flush = f
+	}
+	s.mu.Unlock()
+	if fresh {
+		f.sockets = append(f.sockets, s)
+	}
+	return ok
+}
+
+// Do writes what is queued. It never waits for a client.
+func (f *Flush) Do() {
+	for i, s := range f.sockets {
+		s.Flush()
+		f.sockets[i] = nil
+	}
+	f.sockets = f.sockets[:0]
 }

@@ -54,6 +54,10 @@ var (
 func (s *Socket) Queue(m *Message, volatile bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.offerLocked(m, volatile)
+}
+
+func (s *Socket) offerLocked(m *Message, volatile bool) bool {
 	if s.reason != 0 || volatile && !s.writableLocked() {
 		return false
 	}
@@ -101,6 +105,9 @@ func (s *Socket) writableLocked() bool {
 func (s *Socket) Flush() {
 	s.mu.Lock()
 	s.flushLocked()
+	if s.out != nil {
+		s.out.flush = nil
+	}
 	s.mu.Unlock()
 }
 

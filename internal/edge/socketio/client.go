@@ -201,9 +201,7 @@ func (a assembly) timeout() {
 
 // queue encodes a packet for this client alone.
 func (c *client) queue(encode func([]byte) []byte, attachments [][]byte, f *Flush) {
-	if c.conn.Queue(engineio.NewMessageFunc(encode, attachments), false) && f != nil {
-		f.add(c.conn)
-	}
+	f.Queue(c.conn, engineio.NewMessageOnce(encode, attachments), false)
 }
 
 // refuse answers a CONNECT with CONNECT_ERROR. The connection stays: other namespaces use it.

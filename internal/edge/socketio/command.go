@@ -188,8 +188,5 @@ func (s *Server) checkArgs(args *[]byte, attachments [][]byte) error {
 	if err := sio.CheckArgs(*args, len(attachments), s.cfg.Limits); err != nil {
 		return &Error{PayloadInvalid, "payload: " + err.Error()}
 	}
-	if !utf8.Valid(*args) {
-		return &Error{PayloadInvalid, "payload: not UTF-8"}
-	}
 	return nil
 }

@@ -57,10 +57,7 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 		n.keepLocked(e, packet{offset: head, message: m, ack: w, at: time.Now().UnixNano(), ttl: e.TTL, expires: age + e.TTL, since: age})
 	}
 	for _, s := range picked {
-		sent := s.conn != nil && s.conn.Queue(m, e.Volatile)
-		if sent {
-			f.add(s.conn)
-		}
+		sent := s.conn != nil && f.Queue(s.conn, m, e.Volatile)
 		if kept {
 			s.last = head
 		}

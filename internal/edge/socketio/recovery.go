@@ -238,9 +238,8 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 		}
 	}
 	for _, m := range missed {
-		s.conn.Queue(m, false)
+		f.Queue(s.conn, m, false)
 	}
-	f.add(s.conn)
 	return len(missed), true
 }
 

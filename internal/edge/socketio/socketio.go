@@ -175,15 +175,4 @@ func (e *Error) Error() string { return e.Text }
 
 // Flush collects the connections that a run of commands queued something on, so that each is
 // written once, after the locks are released. The zero value is ready; it is reused after Do.
-type Flush struct{ conns []*engineio.Socket }
-
-func (f *Flush) add(c *engineio.Socket) { f.conns = append(f.conns, c) }
-
-// Do writes what is queued. It never waits for a client.
-func (f *Flush) Do() {
-	for i, c := range f.conns {
-		c.Flush()
-		f.conns[i] = nil
-	}
-	f.conns = f.conns[:0]
-}
+type Flush = engineio.Flush
