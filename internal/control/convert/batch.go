@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -66,24 +68,25 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 		lifeKind(&m, ev)
 		kind, _ = proto.Marshal(&m) // made of strings that are UTF-8: it cannot fail
 	}
-	payload := sizeBytes(payloadJSON, len(ev.Args))
+	payload := sizeBytes(len(ev.Args))
 	for _, a := range ev.Attachments {
-		payload += protowire.SizeTag(payloadAttachments) + protowire.SizeBytes(len(a))
+		payload += 1 + sizeOpened(len(a))
 	}
-	client := sizeBytes(clientEvent, len(ev.Name)) + protowire.SizeTag(clientPayload) + protowire.SizeBytes(payload) +
-		sizeFlag(clientWantsReply, ev.WantsReply) + sizeFlag(clientNumericName, ev.NumericName)
+	client := sizeBytes(len(ev.Name)) + 1 + sizeOpened(payload) +
+		sizeFlag(ev.WantsReply) + sizeFlag(ev.NumericName)
 	seconds, nanos := uint64(ev.At.Unix()), uint64(ev.At.Nanosecond())
-	at := sizeVarint(timestampSeconds, seconds) + sizeVarint(timestampNanos, nanos)
-	event := sizeVarint(eventOffset, offset) + sizeBytes(eventSid, len(ev.Socket.SID)) + sizeBytes(eventNamespace, len(ev.Socket.Nsp.Name)) +
-		sizeVarint(eventSeq, ev.Seq) + sizeVarint(eventPrevSeq, prevSeq) + protowire.SizeTag(eventReceivedAt) + protowire.SizeBytes(at)
+	at := sizeVarint(seconds) + sizeVarint(nanos)
+	event := sizeVarint(offset) + sizeBytes(len(ev.Socket.SID)) + sizeBytes(len(ev.Socket.Nsp.Name)) +
+		sizeVarint(ev.Seq) + sizeVarint(prevSeq) + 1 + sizeOpened(at)
 	if kind != nil {
 		event += len(kind)
 	} else {
-		event += protowire.SizeTag(eventClientEvent) + protowire.SizeBytes(client)
+		event += 1 + sizeOpened(client)
 	}
-	delivery := sizeVarint(deliveryID, id) + sizeVarint(deliveryAttempt, uint64(attempt)) + protowire.SizeTag(deliveryEvent) + protowire.SizeBytes(event)
+	delivery := sizeVarint(id) + sizeVarint(uint64(attempt)) + 1 + sizeOpened(event)
 
-	w := openMessage(b.b, batchDelivery, delivery)
+	w := slices.Grow(b.b, delivery+sizeOfHead)
+	w = openMessage(w, batchDelivery, delivery)
 	w = appendVarint(w, deliveryID, id)
 	w = appendVarint(w, deliveryAttempt, uint64(attempt))
 	w = openMessage(w, deliveryEvent, event)
@@ -103,60 +106,87 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 	w = appendText(w, clientEvent, ev.Name)
 	w = openMessage(w, clientPayload, payload)
 	if len(ev.Args) > 0 {
-		w = protowire.AppendBytes(protowire.AppendTag(w, payloadJSON, protowire.BytesType), ev.Args)
+		w = append(openMessage(w, payloadJSON, len(ev.Args)), ev.Args...)
 	}
 	for _, a := range ev.Attachments {
-		w = protowire.AppendBytes(protowire.AppendTag(w, payloadAttachments, protowire.BytesType), a)
+		w = append(openMessage(w, payloadAttachments, len(a)), a...)
 	}
 	w = appendFlag(w, clientWantsReply, ev.WantsReply)
 	b.b = appendFlag(w, clientNumericName, ev.NumericName)
 }
 
-// Fields with their zero value are not written, as in generated code.
+// Fields with their zero value are not written, as in generated code. All numbers here are below
+// 16, so that a tag is one byte.
 
-func sizeVarint(n protowire.Number, v uint64) int {
+func sizeVarint(v uint64) int {
 	if v == 0 {
 		return 0
 	}
-	return protowire.SizeTag(n) + protowire.SizeVarint(v)
+	return 1 + protowire.SizeVarint(v)
 }
 
-func sizeBytes(n protowire.Number, size int) int {
+func sizeBytes(size int) int {
 	if size == 0 {
 		return 0
 	}
-	return protowire.SizeTag(n) + protowire.SizeBytes(size)
+	return 1 + sizeOpened(size)
 }
 
-func sizeFlag(n protowire.Number, v bool) int {
+// sizeOpened is the size of a message of the given size with its length.
+func sizeOpened(size int) int {
+	if size < 0x80 {
+		return 1 + size
+	}
+	return protowire.SizeBytes(size)
+}
+
+func sizeFlag(v bool) int {
 	if !v {
 		return 0
 	}
-	return protowire.SizeTag(n) + 1
+	return 2
+}
+
+func tag(n protowire.Number, t protowire.Type) byte { return byte(n)<<3 | byte(t) }
+
+// appendLength appends what is mostly one byte.
+func appendLength(b []byte, size int) []byte {
+	if size < 0x80 {
+		return append(b, byte(size))
+	}
+	return appendNumber(b, uint64(size))
+}
+
+func appendNumber(b []byte, v uint64) []byte {
+	for v >= 0x80 {
+		b = append(b, byte(v)|0x80)
+		v >>= 7
+	}
+	return append(b, byte(v))
 }
 
 // openMessage begins a message of a known size within another.
 func openMessage(b []byte, n protowire.Number, size int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.BytesType), uint64(size))
+	return appendLength(append(b, tag(n, protowire.BytesType)), size)
 }
 
 func appendVarint(b []byte, n protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+	return appendNumber(append(b, tag(n, protowire.VarintType)), v)
 }
 
 func appendText(b []byte, n protowire.Number, v string) []byte {
 	if v == "" {
 		return b
 	}
-	return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), v)
+	return append(openMessage(b, n, len(v)), v...)
 }
 
 func appendFlag(b []byte, n protowire.Number, v bool) []byte {
 	if !v {
 		return b
 	}
-	return append(protowire.AppendTag(b, n, protowire.VarintType), 1)
+	return append(b, tag(n, protowire.VarintType), 1)
 }

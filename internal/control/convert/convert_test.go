@@ -34,6 +34,8 @@ func events() []*socketio.Event {
 		{Kind: socketio.Resumed, Socket: socket, Seq: 3, At: at, Life: &socketio.Life{Session: session, Replayed: 4, Complete: true}},
 		{Kind: socketio.Closed, Socket: socket, Seq: 4, At: at, Life: &socketio.Life{Session: session, Reason: socketio.ClientDisconnect}},
 		{Kind: socketio.ClientEvent, Socket: socket, Seq: 5, At: at, Name: "1", NumericName: true, Args: []byte(`[]`)},
+		{Kind: socketio.ClientEvent, Socket: socket, Seq: 1 << 40, At: time.Unix(1, 0), Name: strings.Repeat("n", 128),
+			Args: []byte("[" + strings.Repeat("1,", 20_000) + "1]"), Attachments: [][]byte{make([]byte, 127), {}, make([]byte, 1<<14)}},
 	}
 }
 
