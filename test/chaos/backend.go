@@ -39,10 +39,11 @@ type backendArgs struct {
 	Clients  int
 	Down     float64 // emits received per second that this process is to cause
 	Durable  bool
+	Backlog  int // events that may wait for the group; 0: the default
 }
 
 func (a backendArgs) String() string {
-	return fmt.Sprintf("%s %s %d %s %d %f %t", a.Addr, a.Dir, a.Instance, a.Member, a.Clients, a.Down, a.Durable)
+	return fmt.Sprintf("%s %s %d %s %d %f %t %d", a.Addr, a.Dir, a.Instance, a.Member, a.Clients, a.Down, a.Durable, a.Backlog)
 }
 
 const (
@@ -57,7 +58,7 @@ func runRole() bool {
 		return false
 	}
 	var a backendArgs
-	if _, err := fmt.Sscan(words, &a.Addr, &a.Dir, &a.Instance, &a.Member, &a.Clients, &a.Down, &a.Durable); err != nil {
+	if _, err := fmt.Sscan(words, &a.Addr, &a.Dir, &a.Instance, &a.Member, &a.Clients, &a.Down, &a.Durable, &a.Backlog); err != nil {
 		fmt.Fprintln(os.Stderr, "backend:", err)
 		os.Exit(2)
 	}
@@ -181,7 +182,7 @@ func (b *backend) serve() {
 func (b *backend) know(s *sioedge.Socket) {
 	var c int
 	if _, err := fmt.Sscan(s.Get("c"), &c); err != nil {
-		b.log.add("odd", "%s has lost its attributes", s.ID())
+		b.log.add("bare", "%s", s.ID())
 		return
 	}
 	b.mu.Lock()

@@ -73,7 +73,7 @@ func recheck(dir string) error {
 // check reads all histories of a run and decides.
 func check(p *plan) (*verdict, error) {
 	s := &seen{plan: p, clients: make([]clientSeen, p.Clients), emits: make(map[emitID]*emitSeen),
-		handled: make(map[eventKey][]handledSeen), wires: make(map[string][]wireSeen), lives: make(map[string]*lifeSeen)}
+		handled: make(map[eventKey][]handledSeen), wires: make(map[string][]wireSeen), lives: make(map[string]*lifeSeen), dead: make(map[int]int64)}
 	for i := range s.clients {
 		s.clients[i].ups = make(map[int]upSeen)
 	}
@@ -101,6 +101,7 @@ func check(p *plan) (*verdict, error) {
 	s.checkResumes(v)
 	s.checkEvents(v)
 	s.checkLives(v)
+	s.checkBare(v)
 	s.checkEmits(v)
 	return v, nil
 }
@@ -111,6 +112,10 @@ func (s *seen) checkFaults(v *verdict) {
 		v.breaks("odd", "%s", text)
 	}
 	v.figure("SIGKILLs, SIGTERMs of the edge", "%d, %d", len(s.kills), len(s.terms)-1) // the last ends the run
+	if len(s.ended) > 0 {
+		slices.Sort(s.ended)
+		v.figure("ended after SIGTERM p50, max", "%s, %s", quantile(s.ended, 0.5), quantile(s.ended, 1))
+	}
 	if len(s.ready) > 0 {
 		slices.Sort(s.ready)
 		v.figure("ready again p50, max", "%s, %s", quantile(s.ready, 0.5), quantile(s.ready, 1))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // stretch is the time in which a client claims to have missed nothing: from a CONNECT reply that
@@ -61,7 +60,7 @@ func (s *seen) checkEmits(v *verdict) {
 			targets[e.kind+" "+e.target] = append(targets[e.kind+" "+e.target], e)
 		}
 	}
-	d := downCheck{seen: s, v: v, targets: targets, unsettled: append(slices.Clone(s.kills), s.terms...)}
+	d := downCheck{seen: s, v: v, targets: targets, disk: s.diskTimes()}
 	for c := range s.clients {
 		for _, st := range s.clients[c].stretches(c) {
 			d.stretch(st)
@@ -79,40 +78,40 @@ func (s *seen) checkEmits(v *verdict) {
 
 type downCheck struct {
 	*seen
-	v         *verdict
-	targets   map[string][]*emitSeen
-	unsettled []int64 // when edges ended: results that were on their way are lost
+	v       *verdict
+	targets map[string][]*emitSeen
+	disk    diskTimes
 
 	received, due, repeated, askedAgain int
 }
 
 func (d *downCheck) stretch(st stretch) {
-	got := make(map[emitID]int)
+	got := make(map[emitID][]int64)
 	last := make(map[[2]int]int) // of each emitter
 	for _, g := range d.clients[st.c].got {
 		if g.at < st.tried || g.at >= st.until {
 			continue
 		}
 		d.received++
-		got[g.id]++
+		got[g.id] = append(got[g.id], g.at)
 		e := d.emits[g.id]
 		if e == nil {
 			d.v.breaks("phantom", "client %d received emit %s that nobody emitted", st.c, g.id)
 			continue
 		}
-		if got[g.id] > 1 {
+		if len(got[g.id]) > 1 {
 			continue
 		}
-		d.mine(st, e)
+		d.mine(st, e, g.at)
 		emitter := [2]int{g.id.instance, g.id.emitter}
 		if g.id.n < last[emitter] {
 			d.v.breaks("order-down", "client %d received emit %s at %s after %d", st.c, g.id, seconds(g.at), last[emitter])
 		}
 		last[emitter] = max(last[emitter], g.id.n)
 	}
-	for id, n := range got {
-		if n > 1 && d.emits[id] != nil {
-			d.again(st, d.emits[id], n-1)
+	for id, times := range got {
+		if len(times) > 1 && d.emits[id] != nil {
+			d.again(st.c, d.emits[id], times)
 		}
 	}
 	for _, target := range []string{"sid " + st.sid, fmt.Sprint("user user-", st.c), "room " + roomOf(st.c, d.Clients), "all -"} {
@@ -121,7 +120,7 @@ func (d *downCheck) stretch(st stretch) {
 				continue
 			}
 			d.due++
-			if got[e.emitID] == 0 {
+			if len(got[e.emitID]) == 0 {
 				d.v.breaks("emit-missing", "client %d has not received %s to %s %s, accepted at %s", st.c, e.emitID, e.kind, e.target, seconds(e.accepted))
 			}
 		}
@@ -129,7 +128,7 @@ func (d *downCheck) stretch(st stretch) {
 }
 
 // mine: nobody gets what is for others, or from before his time.
-func (d *downCheck) mine(st stretch, e *emitSeen) {
+func (d *downCheck) mine(st stretch, e *emitSeen, at int64) {
 	ok := true
 	switch e.kind {
 	case "sid", "ask":
@@ -145,32 +144,8 @@ func (d *downCheck) mine(st stretch, e *emitSeen) {
 		d.v.breaks("foreign", "client %d (%s) received %s to %s %s", st.c, st.sid, e.emitID, e.kind, e.target)
 	}
 	if e.accepted > 0 && e.accepted < st.tried && e.kind != "ask" && e.kind != "volatile" { // for those it is not the edge's word
-		d.v.breaks("foreign", "client %d received %s, emitted %s before its session began", st.c, e.emitID, seconds(st.tried-e.accepted))
+		d.v.breaks("foreign", "client %d received %s to %s at %s, accepted %s before its session began at %s", st.c, e.emitID, e.kind, seconds(at), seconds(st.tried-e.accepted), seconds(st.tried))
 	}
-}
-
-// committed is how long after an acknowledgement it is on disk for sure, on a busy machine.
-const committed = time.Second
-
-// again: an emit may come twice if its result was lost with a process, for then its sender
-// repeats it; one that asks for an acknowledgement also if that was lost with a connection, or
-// was not on disk yet.
-func (d *downCheck) again(st stretch, e *emitSeen, extra int) {
-	end := e.accepted
-	if end == 0 {
-		end = 1<<63 - 1
-	}
-	restarts := between(d.unsettled, e.begun, end)
-	if extra <= restarts {
-		d.repeated += extra
-		return
-	}
-	if e.kind == "ask" && extra <= between(d.unsettled, e.begun, e.accepted+int64(committed))+between(d.clients[st.c].lost, e.begun, end) {
-		d.askedAgain += extra
-		return
-	}
-	d.v.breaks("twice-down", "client %d received %s to %s %d times; it was accepted at %s after %s", st.c, e.emitID, e.kind, extra+1,
-		seconds(e.accepted), seconds(e.accepted-e.begun))
 }
 
 // fenced: a connection that has lost the session delivers nothing new.

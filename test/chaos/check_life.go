@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -35,8 +36,27 @@ func (s *seen) checkResumes(v *verdict) {
 		}
 	}
 	slices.Sort(back)
+	if s.Back > 0 && quantile(back, 1) > s.Back {
+		v.breaks("back", "a client was back after %s", quantile(back, 1))
+	}
+	if s.Steady {
+		s.checkSteady(v)
+	}
 	v.figure("sessions begun, resumed, too late to", "%d, %d, %d", fresh, resumed, excused)
 	v.figure("clients back after p50, p90, max", "%s, %s, %s", quantile(back, 0.5), quantile(back, 0.9), quantile(back, 1))
+}
+
+// checkSteady: nobody was disconnected before the goodbye.
+func (s *seen) checkSteady(v *verdict) {
+	cut := 0
+	for c := range s.clients {
+		n := between(s.clients[c].lost, 0, s.goodbye)
+		cut += n
+		if n > 0 {
+			v.breaks("steady", "client %d lost its connection at %s", c, seconds(s.clients[c].lost[0]))
+		}
+	}
+	v.figure("connections lost", "%d", cut)
 }
 
 // checkLives: every session is told once, from its Opened to its Closed.
@@ -99,6 +119,31 @@ func (s *seen) checkLives(v *verdict) {
 	}
 	v.figure("sessions, of which clients never knew", "%d, %d", len(s.wires), len(s.wires)-len(known))
 	v.figure("redeliveries", "%d", redelivered)
+}
+
+// checkBare: a backend knows the attributes of the sessions that it serves. Only an event that is
+// delivered again after a restart may be of a session that ended before it: of that the edge has
+// no record any more.
+func (s *seen) checkBare(v *verdict) {
+	ended := make(map[string]int64) // by sid; 0: unknown to its client
+	for _, c := range s.clients {
+		for i, conn := range c.conns {
+			end := c.bye
+			if i+1 < len(c.conns) {
+				end = c.conns[i+1].leftBefore
+			}
+			if end == 0 {
+				end = math.MaxInt64
+			}
+			ended[conn.sid] = end
+		}
+	}
+	for _, b := range s.bare {
+		if end := ended[b.sid]; between(s.kills, end, b.at)+between(s.terms, end, b.at) == 0 {
+			v.breaks("bare", "session %s had lost its attributes at %s", b.sid, seconds(b.at))
+		}
+	}
+	v.figure("sessions without attributes, ended before", "%d", len(s.bare))
 }
 
 // checkHandlers: what the handlers of a session's life were told.

@@ -35,11 +35,11 @@ func (s *seen) checkEvents(v *verdict) {
 				v.breaks("acked-lost", "client %d event %d was acknowledged at %s and no backend has it", c, k, seconds(up.acked))
 			case survives:
 				v.breaks("event-lost", "client %d event %d of %s is lost, its connection was not", c, k, seconds(up.at))
-			case client.lost[i]-up.at > int64(fireAndForget):
+			case s.ran(up.at, client.lost[i]) > int64(fireAndForget):
 				v.breaks("event-lost", "client %d event %d of %s is lost, its connection was only %s later", c, k, seconds(up.at), seconds(client.lost[i]-up.at))
 			default:
 				lost++
-				oldest = max(oldest, client.lost[i]-up.at)
+				oldest = max(oldest, s.ran(up.at, client.lost[i]))
 			}
 		}
 	}
@@ -49,6 +49,15 @@ func (s *seen) checkEvents(v *verdict) {
 	if s.back > 0 {
 		s.figureBacklog(v)
 	}
+}
+
+// ran is how much of the time from one instant to another the machine did not stand still.
+func (s *seen) ran(from, to int64) int64 {
+	ran := to - from
+	for _, still := range s.late {
+		ran -= max(0, min(to, still[1])-max(from, still[0]))
+	}
+	return ran
 }
 
 // checkHandled: what backends made of it.
@@ -80,12 +89,28 @@ func (s *seen) checkHandled(v *verdict) {
 	for sid, all := range bySID {
 		slices.SortFunc(all, func(a, b handledSeen) int { return cmp.Compare(a.at, b.at) })
 		for i := 1; i < len(all); i++ {
-			if a, b := keys[all[i-1]], keys[all[i]]; a.k > b.k {
+			if a, b := keys[all[i-1]], keys[all[i]]; a.k > b.k && !s.outlived(sid, all[i-1], all[i], a, b) {
 				v.breaks("order-up", "session %s: event %d was handled before %d of client %d", sid, a.k, b.k, a.c)
 			}
 		}
 	}
 	v.figure("events handled, again by another backend", "%d, %d", len(s.handled), again)
+}
+
+// outlived says whether b, which was sent before a, was handled after it because its handler ran
+// when the edge was killed: the edge had not acknowledged b yet, has forgotten it, and gave a to
+// another backend.
+func (s *seen) outlived(sid string, a, b handledSeen, keyA, keyB eventKey) bool {
+	var gaveA, gaveB int64
+	for _, w := range s.wires[sid] {
+		switch {
+		case w.key == keyA && w.instance == a.instance:
+			gaveA = w.at
+		case w.key == keyB && w.instance == b.instance:
+			gaveB = w.at
+		}
+	}
+	return a.instance != b.instance && gaveB > 0 && between(s.kills, gaveB, gaveA) > 0
 }
 
 // figureBacklog says how long it took to work off what waited for the backends.
@@ -99,4 +124,7 @@ func (s *seen) figureBacklog(v *verdict) {
 		}
 	}
 	v.figure("backends away, events meanwhile, drained", "%s, %d, %s", seconds(s.back-s.away), n, seconds(max(last-s.back, 0)))
+	if s.Drain > 0 && last-s.back > int64(s.Drain) {
+		v.breaks("drain", "what had waited was handled %s after the backends were back", seconds(last-s.back))
+	}
 }

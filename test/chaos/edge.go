@@ -112,11 +112,13 @@ func (e *edge) kill() {
 	e.cmd.Wait()
 }
 
-// terminate ends it in good order and returns its exit code, -1 if it took longer than 30 s.
-func (e *edge) terminate() int {
+// terminate ends it in good order and returns its exit code, -1 if it took longer than 30 s, and
+// how long it took.
+func (e *edge) terminate() (code int, took time.Duration) {
+	began := time.Now()
 	e.cmd.Process.Signal(syscall.SIGTERM)
 	late := time.AfterFunc(30*time.Second, func() { e.cmd.Process.Kill() })
 	defer late.Stop()
 	e.cmd.Wait()
-	return e.cmd.ProcessState.ExitCode()
+	return e.cmd.ProcessState.ExitCode(), time.Since(began)
 }

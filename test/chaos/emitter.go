@@ -135,13 +135,13 @@ func (e *emitter) ask(ctx context.Context, target sioedge.Target, name string) {
 	e.b.log.add("emit", "%d %d %s %s", e.j, e.n, e.kind, name)
 	answers, err := target.Timeout(3*time.Second).EmitWithAck(ctx, "n", e.b.Instance, e.j, e.n, e.pad())
 	switch {
-	case err != nil:
-		if ctx.Err() == nil && !errors.Is(err, sioedge.TimedOut) {
-			e.b.log.add("odd", "- ask %d/%d/%d: %v", e.b.Instance, e.j, e.n, err)
-		}
-	case len(answers) > 0 && answers[0].Outcome == sioedge.Acked:
+	case err != nil && ctx.Err() == nil && !errors.Is(err, sioedge.TimedOut):
+		e.b.log.add("odd", "- ask %d/%d/%d: %v", e.b.Instance, e.j, e.n, err)
+	case err == nil && len(answers) > 0 && answers[0].Outcome == sioedge.Acked:
 		e.b.log.add("ok", "%d %d", e.j, e.n)
+		return
 	}
+	e.b.log.add("no", "%d %d", e.j, e.n)
 }
 
 // shuffle changes who is in the emitter's own room. Every change is waited for: only so are the

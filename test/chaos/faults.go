@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,8 +24,9 @@ func (w *world) faults(ctx context.Context) error {
 	add(w.Kills, fault{"SIGKILL", w.killEdge})
 	add(w.Terms, fault{"SIGTERM", w.termEdge})
 	others := w.others()
+	usual := slices.DeleteFunc(slices.Clone(others), func(f fault) bool { return f.name == "drop" }) // each kill is one
 	for i := range w.Others {
-		all = append(all, others[i%len(others)])
+		all = append(all, usual[i%len(usual)])
 	}
 	for _, f := range others {
 		add(w.Also[f.name], f)
@@ -44,6 +46,9 @@ func (w *world) faults(ctx context.Context) error {
 		if err := f.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
+		if w.Back > 0 {
+			w.wait(ctx, time.Minute, func() bool { return w.pool.connected() == w.Clients })
+		}
 		w.say("%7.1fs %3d/%d %s (%d clients in)", time.Since(began).Seconds(), i+1, len(all), f.name, w.pool.connected())
 	}
 	return nil
@@ -55,6 +60,7 @@ func (w *world) others() []fault {
 		{"backend", w.killBackend},
 		{"reset", func(context.Context) error { w.proxy.reset(); return nil }},
 		{"cut", func(context.Context) error { w.pool.some(w.rng, 0.2, (*client).cut); return nil }},
+		{"drop", func(context.Context) error { w.pool.some(w.rng, 1, (*client).cut); return nil }},
 		{"leave", func(context.Context) error { w.pool.some(w.rng, 0.05, (*client).leave); return nil }},
 		{"vanish", func(context.Context) error {
 			w.pool.some(w.rng, 0.05, func(c *client) { w.busy.Go(c.vanish) })
@@ -80,8 +86,13 @@ func (w *world) killEdge(ctx context.Context) error {
 }
 
 func (w *world) termEdge(ctx context.Context) error {
-	w.log.add("term", "%d", w.edge.terminate())
+	w.terminate()
 	return w.again(ctx)
+}
+
+func (w *world) terminate() {
+	code, took := w.edge.terminate()
+	w.log.add("term", "%d %d", code, took.Nanoseconds())
 }
 
 func (w *world) again(ctx context.Context) error {
@@ -92,8 +103,13 @@ func (w *world) again(ctx context.Context) error {
 
 func (w *world) killBackend(context.Context) error {
 	i := w.rng.IntN(len(w.members))
-	w.members[i].kill()
+	w.loseBackend(w.members[i])
 	return w.spawn(i)
+}
+
+func (w *world) loseBackend(m *member) {
+	m.kill()
+	w.log.add("dead", "%d", m.instance)
 }
 
 // away takes all backends away for a time, in the middle of which the edge is killed if edges are
@@ -101,7 +117,7 @@ func (w *world) killBackend(context.Context) error {
 func (w *world) away(ctx context.Context) error {
 	w.log.add("away", "")
 	for _, m := range w.members {
-		m.kill()
+		w.loseBackend(m)
 	}
 	for _, then := range []func(context.Context) error{w.killEdge, func(context.Context) error { return nil }} {
 		select {

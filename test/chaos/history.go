@@ -41,13 +41,16 @@ func now() int64 {
 //	open sid c; close sid; suspend sid; resume sid whole   a handler ran
 //	event sid c k                                          a handler ran
 //	ghost sid c k                                          an event of a connection without session
-//	emit j n kind target; ok j n; no j n text              an emit: begun, accepted, refused
+//	emit j n kind target; ok j n; no j n                   an emit: begun, accepted, given up
+//	bare sid                                               a session without its attributes
 //	in j sid; out j sid                                    emitter j's room took a member, lost one
 //
 // Of the run:
 //
-//	kill; term code   the edge has ended
+//	kill; term code ns   the edge has ended, so long after SIGTERM
 //	ready ns          it serves again, so long after its start
+//	dead n            backend n was killed
+//	late ns           the run itself could not run for so long
 //	away; back        all backends have been killed, are started
 //	goodbye           clients begin to leave
 type history struct {

@@ -3,7 +3,7 @@
 // client send and receive numbered events. Everyone writes down what he saw; a checker reads all
 // of it afterwards and decides.
 //
-//	chaos [flags]          run, check, print figures and a verdict
+//	chaos [MODE] [flags]   run, check, print figures and a verdict
 //	chaos check DIR        check a history again
 //	chaos bugs [NAME…]     apply each patch of test/chaos/bugs to a copy and demand that its
 //	                       check turns red
@@ -16,10 +16,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +47,18 @@ func main() {
 	}
 }
 
+// modes are runs with a name. Flags that follow the name change them.
+var modes = map[string]string{
+	// P5: ten minutes without a backend.
+	"away": "-up 200 -down 400 -kills 0 -terms 0 -others 0 -away 10m -backlog 200000 -steady -drain 60s",
+	// P6: one restart in good order after the other.
+	"rolling": "-kills 0 -terms 50 -others 0",
+	// P15: everybody loses the connection at once and comes back as the stock client does.
+	"storm": "-clients 8000 -up 800 -down 1600 -kills 0 -terms 0 -others 0 -also drop=5 -back 15s -gap-min 3s",
+	// P7: a start with many stored sessions.
+	"start": "-clients 100 -up 100 -down 100 -kills 10 -terms 0 -others 0 -sessions 100000 -window 30m -gap-min 2s -ready 2s",
+}
+
 // plan is what a run does. It is written beside the history, for who checks it again.
 type plan struct {
 	Seed     uint64
@@ -66,6 +80,10 @@ type plan struct {
 	Sessions int           // stored before the first fault, on top of those of the clients
 	Ready    time.Duration // the edge must be ready within; 0: not checked
 	Durable  bool          // the group's delivery mode
+	Backlog  int           // events that may wait for the group; 0: the default
+	Steady   bool          // no client may lose its connection
+	Drain    time.Duration // what waited for the backends must be handled within; 0: not checked
+	Back     time.Duration // all clients must be back within, and are waited for; 0: not checked
 }
 
 func runFlags(args []string) error {
@@ -81,7 +99,7 @@ func runFlags(args []string) error {
 	f.IntVar(&p.Kills, "kills", 200, "SIGKILLs of the edge")
 	f.IntVar(&p.Terms, "terms", 5, "SIGTERMs of the edge")
 	f.IntVar(&p.Others, "others", 60, "other faults: backends killed or slow, streams reset or stalled, clients cut or half open")
-	f.Func("also", "more of them by name, such as leave=40,reset=5: backend, reset, cut, leave, vanish, slow, stall", p.also)
+	f.Func("also", "more of them by name, such as leave=40,reset=5: backend, reset, cut, drop, leave, vanish, slow, stall", p.also)
 	f.DurationVar(&p.Away, "away", 0, "once, all backends are away for so long")
 	f.DurationVar(&p.Window, "window", 2*time.Minute, "recovery window")
 	f.DurationVar(&p.GapMin, "gap-min", 500*time.Millisecond, "shortest time from one fault to the next")
@@ -90,6 +108,17 @@ func runFlags(args []string) error {
 	f.IntVar(&p.Sessions, "sessions", 0, "sessions stored beforehand")
 	f.DurationVar(&p.Ready, "ready", 0, "fail if the edge takes longer than this to be ready again")
 	f.BoolVar(&p.Durable, "durable", false, "the backends' group is DURABLE")
+	f.IntVar(&p.Backlog, "backlog", 0, "events that may wait for the backends; 0: the default of the edge")
+	f.BoolVar(&p.Steady, "steady", false, "fail if a client loses its connection")
+	f.DurationVar(&p.Drain, "drain", 0, "fail if what waited while all backends were away takes longer than this")
+	f.DurationVar(&p.Back, "back", 0, "wait for all clients after each fault, and fail if one takes longer than this to be back")
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		words, ok := modes[args[0]]
+		if !ok {
+			return fmt.Errorf("no mode %q; there are %s", args[0], strings.Join(slices.Sorted(maps.Keys(modes)), ", "))
+		}
+		args = append(strings.Fields(words), args[1:]...)
+	}
 	f.Parse(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

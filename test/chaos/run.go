@@ -32,6 +32,7 @@ type world struct {
 
 // member is a backend process.
 type member struct {
+	instance int
 	cmd      *exec.Cmd
 	in       io.WriteCloser
 	attached chan struct{} // closed when it has been attached
@@ -61,6 +62,7 @@ func (w *world) play(ctx context.Context) (err error) {
 		return err
 	}
 	defer clientLog.close()
+	defer w.clock()()
 	if w.edge, err = newEdge(w.plan); err != nil {
 		return err
 	}
@@ -118,6 +120,35 @@ func (w *world) play(ctx context.Context) (err error) {
 
 func (w *world) say(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
 
+// clock notes when the machine does not let this program run: then nobody runs, and what is
+// measured in time must not count it. It returns what ends it.
+func (w *world) clock() (stop func()) {
+	ended := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(noticed / 10)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+			if late := time.Since(last); late > noticed {
+				w.log.add("late", "%d", late.Nanoseconds())
+			}
+			last = time.Now()
+		}
+	})
+	return func() {
+		close(ended)
+		running.Wait()
+	}
+}
+
+// noticed is how long the machine must stand still to be noticed.
+const noticed = 200 * time.Millisecond
+
 // wait polls until f is true.
 func (w *world) wait(ctx context.Context, most time.Duration, f func() bool) bool {
 	for deadline := time.Now().Add(most); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
@@ -136,8 +167,8 @@ func (w *world) spawn(i int) error {
 	}
 	w.spawned++
 	a := backendArgs{Addr: w.proxy.l.Addr().String(), Dir: w.Dir, Instance: w.spawned, Member: fmt.Sprint("member-", i),
-		Clients: w.Clients, Down: float64(w.Down) / float64(w.Backends), Durable: w.Durable}
-	m := &member{cmd: exec.Command(self), attached: make(chan struct{}), hushed: make(chan struct{})}
+		Clients: w.Clients, Down: float64(w.Down) / float64(w.Backends), Durable: w.Durable, Backlog: w.Backlog}
+	m := &member{instance: w.spawned, cmd: exec.Command(self), attached: make(chan struct{}), hushed: make(chan struct{})}
 	m.cmd.Env = append(os.Environ(), roleVariable+"="+a.String())
 	log, err := os.OpenFile(filepath.Join(w.Dir, "backend-err.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -227,6 +258,6 @@ func (w *world) finish(ctx context.Context) error {
 		m.cmd.Wait()
 		late.Stop()
 	}
-	w.log.add("term", "%d", w.edge.terminate())
+	w.terminate()
 	return ctx.Err()
 }

@@ -9,8 +9,12 @@ import (
 // seen is everything that the histories say.
 type seen struct {
 	*plan
-	kills, terms []int64 // when edges had ended by SIGKILL and by SIGTERM
-	ready        []time.Duration
+	kills, terms []int64         // when edges had ended by SIGKILL and by SIGTERM
+	ready        []time.Duration // after starts
+	ended        []time.Duration // after SIGTERMs
+	dead         map[int]int64   // when backends were killed
+	late         [][2]int64      // when the machine stood still, by time
+	bare         []bareSeen
 	away, back   int64
 	goodbye      int64
 	odd          []string
@@ -64,12 +68,18 @@ type emitSeen struct {
 	emitID
 	begun    int64
 	accepted int64 // 0: no result
+	givenUp  int64 // when its sender stopped waiting for one, if it did
 	kind     string
 	target   string
 	members  []string // of the room, if the emitter fills it itself
 }
 
 type eventKey struct{ c, k int }
+
+type bareSeen struct {
+	at  int64
+	sid string
+}
 
 type handledSeen struct {
 	at       int64
@@ -105,12 +115,31 @@ func (s *seen) fault(word string, t int64, fields []string) error {
 		if fields[0] != "0" {
 			s.odd = append(s.odd, "the edge ended with code "+fields[0]+" after SIGTERM")
 		}
+		if len(fields) > 1 {
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				return err
+			}
+			s.ended = append(s.ended, time.Duration(n))
+		}
 	case "ready":
 		n, err := strconv.ParseInt(fields[0], 10, 64)
 		if err != nil {
 			return err
 		}
 		s.ready = append(s.ready, time.Duration(n))
+	case "dead":
+		n, err := numbers(fields)
+		if err != nil {
+			return err
+		}
+		s.dead[n[0]] = t
+	case "late":
+		n, err := numbers(fields)
+		if err != nil {
+			return err
+		}
+		s.late = append(s.late, [2]int64{t - int64(n[0]), t})
 	case "away":
 		s.away = t
 	case "back":
@@ -203,6 +232,8 @@ func (b *backendSeen) line(word string, t int64, fields []string) error {
 	case "event":
 		key := eventKey{n[1], n[2]}
 		b.handled[key] = append(b.handled[key], handledSeen{t, b.instance, fields[0]})
+	case "bare":
+		b.bare = append(b.bare, bareSeen{t, fields[0]})
 	case "ghost":
 		b.ghosts = append(b.ghosts, join(fields))
 	case "emit":
@@ -213,6 +244,8 @@ func (b *backendSeen) line(word string, t int64, fields []string) error {
 		b.emits[e.emitID] = e
 	case "ok":
 		b.emits[emitID{b.instance, n[0], n[1]}].accepted = t
+	case "no":
+		b.emits[emitID{b.instance, n[0], n[1]}].givenUp = t
 	case "in":
 		b.rooms[n[0]] = append(b.rooms[n[0]][:len(b.rooms[n[0]]):len(b.rooms[n[0]])], fields[1]) // a copy: emits keep theirs
 	case "out":

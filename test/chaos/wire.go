@@ -24,6 +24,22 @@ type watched struct {
 	b *backend
 }
 
+// SendMsg asks for the backlog that the run needs: the SDK has no word for it.
+func (w watched) SendMsg(m any) error {
+	if hello := helloOf(m); hello != nil && w.b.Backlog > 0 {
+		hello.Spec.MaxBacklogEvents = uint32(w.b.Backlog)
+	}
+	return w.ClientStream.SendMsg(m)
+}
+
+func helloOf(m any) *pb.Hello {
+	request, ok := m.(*pb.SubscribeRequest)
+	if !ok {
+		return nil
+	}
+	return request.GetHello()
+}
+
 // RecvMsg receives a message and notes the deliveries in it.
 func (w watched) RecvMsg(m any) error {
 	if err := w.ClientStream.RecvMsg(m); err != nil {
