@@ -90,6 +90,10 @@ fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (10s)
 torture: ## Cut the power, fail the disk, kill and damage the store, at length
 	SIOEDGE_TORTURE=1 go test -count=1 -timeout 60m -v ./internal/edge/store | grep --line-buffered -v '^=== '
 
+.PHONY: hostile
+hostile: ## Cut upgrades, stop reading, dribble, flood and vanish, at length
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v -run '^Test(P2|P3|P4|P13|P14|P22)_' ./internal/edge/engineio ./cmd/sio-edge | grep --line-buffered -v '^=== '
+
 .PHONY: bench
 bench: ## Compare the edge with its peers on this machine (BENCH=--short for a quick look)
 	go run ./bench $(BENCH)

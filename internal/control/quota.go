@@ -13,8 +13,8 @@ import (
 
 // quota bounds the commands of one stream: a bucket that holds what may come in a second. Who
 // empties it is read more slowly, which the flow control of gRPC carries to the backend. A paused
-// stream holds up its own acks and replies too, so who keeps pushing for patience is not paused
-// any more: his commands are refused until the bucket has recovered.
+// stream holds up its own acks and replies too, so the commands of who keeps pushing for patience
+// are refused until the bucket has recovered, which takes a tenth of the time.
 type quota struct {
 	rate float64 // commands a second; 0: any number
 
@@ -26,8 +26,7 @@ type quota struct {
 // patience is how long a stream is slowed before commands above its quota are refused.
 const patience = 5 * time.Second
 
-// take takes n commands at a time and says how long to wait before they are done, or that they
-// are refused.
+// take takes n commands at a time and says how long to wait before they are done or refused.
 func (q *quota) take(n int, now time.Time) (wait time.Duration, refused bool) {
 	if q.at.IsZero() {
 		q.tokens = q.rate
@@ -43,7 +42,7 @@ func (q *quota) take(n int, now time.Time) (wait time.Duration, refused bool) {
 	case q.since.IsZero():
 		q.since = now
 	case now.Sub(q.since) >= patience:
-		return 0, true
+		return time.Duration(float64(n) / (10 * q.rate) * float64(time.Second)), true // saying no costs too
 	}
 	q.tokens = left
 	return time.Duration(max(-left, 0) / q.rate * float64(time.Second)), false
@@ -52,14 +51,14 @@ func (q *quota) take(n int, now time.Time) (wait time.Duration, refused bool) {
 // admit waits until the stream may go on with so many commands. false: they are refused.
 func (q *quota) admit(ctx context.Context, n int) (bool, error) {
 	wait, refused := q.take(n, time.Now())
-	if refused || wait == 0 {
+	if wait == 0 {
 		return !refused, nil
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true, nil
+		return !refused, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}

@@ -27,12 +27,11 @@ func TestP22_AStreamIsSlowedThenRefused(t *testing.T) {
 				firstRefused = time.Since(begin)
 			}
 			refused += 100
-			time.Sleep(time.Millisecond)
 		}
 		if admitted < 8900 || admitted > 9100 {
 			t.Errorf("%d commands in 8 s of 1,000 a second and a bucket of 1,000", admitted)
 		}
-		if refused == 0 || firstRefused < patience || firstRefused > patience+time.Second {
+		if refused == 0 || refused > 30_000 || firstRefused < patience || firstRefused > patience+time.Second {
 			t.Errorf("%d refused, the first after %v", refused, firstRefused)
 		}
 		time.Sleep(time.Second)
