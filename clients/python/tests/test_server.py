@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 
 import grpc
 import pytest
@@ -307,3 +309,10 @@ async def test_another_json(edge) -> None:
     await sio.emit("x", "quiet")
     assert (await stream.command()).emit.payload.json == b'["QUIET"]'
     await sio.shutdown()
+
+
+def test_api_table_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    named = set(re.findall(r"`(test_\w+)`", (here.parent / "API.md").read_text()))
+    source = "".join(f.read_text() for f in here.rglob("test_*.py"))
+    assert named and named <= set(re.findall(r"def (test_\w+)", source))
