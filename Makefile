@@ -60,7 +60,7 @@ test-demos: examples/demos/node_modules/.package-lock.json $(python_ready) ## Ru
 
 .PHONY: generate
 generate: $(buf) clients/node/node_modules/.package-lock.json $(python_ready) ## Generate code from the contract
-	$(buf) generate --path proto
+	$(buf) generate --path proto/sioedge
 	cd clients/node && PATH="$(CURDIR)/tools/node_modules/.bin:$$PATH" npm run generate
 	$(python) clients/python/tools/generate.py
 

@@ -212,6 +212,7 @@ func (s settings) engineio() engineio.Config {
 		ExposedHeaders:   s.CorsExposedHeaders,
 		CORSMaxAge:       time.Duration(s.CorsMaxAge),
 		ForwardHeaders:   s.ForwardHeaders,
+		CloseSpread:      time.Duration(min(s.DrainSpread, s.DrainTimeout*3/4)),
 	}
 	c.Headers, _ = headers(s.ResponseHeaders)
 	if s.Cookie != "" {

@@ -25,6 +25,8 @@ import (
 func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	s := *l.now.Load()
 	tuneGC()
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
 	kept, id, err := openStore(s, log)
 	if err != nil {
 		return err
@@ -39,8 +41,15 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	defer sockets.Close()
 	groups.Start(sockets)
 	engine := newEngine(s, sockets, measured, log)
+	operations := control.Operations{Engine: engine, Refusals: measured.Refusals, Drain: func() time.Duration {
+		drain()
+		return s.endsWithin()
+	}}
+	if kept != nil {
+		operations.Snapshot = kept.Snapshot
+	}
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
-		CommandRate: int(s.CommandsPerSecond), Connections: engine.Connections}, groups, sockets, log)
+		CommandRate: int(s.CommandsPerSecond), Operations: operations}, groups, sockets, log)
 	front := newFront(s, engine, kept, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
@@ -69,8 +78,6 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	banner(out, s, front.Addr, backends.Addr(), front.OpsAddr, storeLine(s, kept, restored))
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	served := make(chan error, 1)  // awaited below
 	reloads := make(chan struct{}) // awaited below
 	go func() {
@@ -78,13 +85,16 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		l.watch(ctx, engine, front, log)
 	}()
 	go func() {
-		defer cancel() // an edge that backends cannot reach is of no use to clients
+		defer drain() // an edge that backends cannot reach is of no use to clients
 		served <- ctl.Serve(backends)
 	}()
 	notifyReady()
-	context.AfterFunc(ctx, notifyStopping)
+	context.AfterFunc(ctx, func() {
+		notifyStopping()
+		ctl.Draining(time.Duration(s.DrainTimeout))
+	})
 	err = front.Run(ctx) // closes the clients before their backends are told that it is over
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), streamsTimeout)
 	defer done()
 	ctl.Stop(stop)
 	if e := <-served; err == nil {
@@ -93,6 +103,12 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	<-reloads
 	return err
 }
+
+// streamsTimeout is how long backends may take to end their streams once the clients are closed.
+const streamsTimeout = time.Second
+
+// endsWithin is how long the process may take to end.
+func (s settings) endsWithin() time.Duration { return time.Duration(s.DrainTimeout) + streamsTimeout }
 
 // openStore opens what outlives the process. Without a data directory nothing does.
 func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, error) {

@@ -31,6 +31,7 @@ type settings struct {
 	TrustedProxies list     `help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8." group:"Process:"`
 	MaxConnections count    `def:"100000" min:"1" help:"Clients above this number get 503." group:"Process:"`
 	DrainTimeout   duration `def:"10s" min:"100ms" max:"10m" help:"How long ending may take after SIGTERM." group:"Process:"`
+	DrainSpread    duration `def:"2s" zero:"all at once" max:"5m" help:"Over how long the drain closes the clients, at an even rate but at least 100 a second; at most three quarters of drain-timeout. Longer where other edges take them." group:"Process:"`
 	Pprof          toggle   `def:"false" help:"Serve profiles of the process on the ops listener." group:"Process:"`
 	LogLevel       text     `def:"info" help:"debug, info, warn or error." group:"Process:"`
 	LogFormat      text     `def:"auto" help:"text, json, or auto: text on a terminal." group:"Process:"`

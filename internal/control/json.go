@@ -28,6 +28,11 @@ func (s *Server) MountJSON(mux *http.ServeMux) {
 	mount(mux, pb.AdminService_ListDeadLetters_FullMethodName, s.ListDeadLetters)
 	mount(mux, pb.AdminService_RedriveDeadLetters_FullMethodName, s.RedriveDeadLetters)
 	mount(mux, pb.AdminService_SeekGroup_FullMethodName, s.SeekGroup)
+	mount(mux, pb.AdminService_PauseGroup_FullMethodName, s.PauseGroup)
+	mount(mux, pb.AdminService_ResumeGroup_FullMethodName, s.ResumeGroup)
+	mount(mux, pb.AdminService_ListSlowClients_FullMethodName, s.ListSlowClients)
+	mount(mux, pb.AdminService_ListRefusals_FullMethodName, s.ListRefusals)
+	mount(mux, pb.AdminService_Drain_FullMethodName, s.Drain)
 }
 
 func mount[Req, Resp any, R interface {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +44,7 @@ type Config struct {
 	HelloTimeout time.Duration
 	// CommandRate bounds the commands a second on one stream. 0: it does not.
 	CommandRate int
-	// Connections counts the connections of clients, for GetEdge.
-	Connections func() int
+	Operations  Operations
 }
 
 // Server is the gRPC side of an edge.
@@ -64,10 +64,12 @@ type Server struct {
 	ledger   *ledger
 	started  time.Time
 	stopping chan struct{} // closed by Stop
+	draining chan struct{} // closed by Draining, which sets within before
+	within   time.Duration
+	drained  sync.Once
 
-	tails    tails
-	draining atomic.Bool
-	refused  atomic.Uint64 // commands above the quota of their stream
+	tails   tails
+	refused atomic.Uint64 // commands above the quota of their stream
 }
 
 // Remember takes over that a former process has done a command. It is called before Serve.
@@ -82,7 +84,7 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 		cfg.HelloTimeout = 5 * time.Second
 	}
 	s := &Server{cfg: cfg, groups: groups, sockets: sockets, log: log, ledger: newLedger(),
-		started: time.Now(), stopping: make(chan struct{}), health: health.NewServer()}
+		started: time.Now(), stopping: make(chan struct{}), draining: make(chan struct{}), health: health.NewServer()}
 	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(8<<20),
@@ -150,8 +152,7 @@ func (s *Server) Serve(l net.Listener) error {
 // Stop tells the backends that the edge stops, ends their streams and waits for them, no longer
 // than the context allows.
 func (s *Server) Stop(ctx context.Context) {
-	s.draining.Store(true)
-	s.health.Shutdown()
+	s.Draining(0)
 	close(s.stopping)
 	done := make(chan struct{})
 	go func() { // ended by one of the two stops
@@ -171,11 +172,13 @@ func (s *Server) GetEdge(ctx context.Context, req *pb.GetEdgeRequest) (*pb.GetEd
 	open, away := s.sockets.Totals()
 	e := &pb.Edge{EdgeId: s.cfg.EdgeID, Epoch: s.cfg.Epoch, Version: s.cfg.Version, State: pb.EdgeState_EDGE_STATE_READY,
 		OpenSessions: uint64(open), SuspendedSessions: uint64(away), StartedAt: timestamppb.New(s.started), Namespaces: s.groups.Namespaces()}
-	if s.cfg.Connections != nil {
-		e.Connections = uint64(s.cfg.Connections())
+	if s.cfg.Operations.Engine != nil {
+		e.Connections = uint64(s.cfg.Operations.Engine.Connections())
 	}
-	if s.draining.Load() {
+	select {
+	case <-s.draining:
 		e.State = pb.EdgeState_EDGE_STATE_DRAINING
+	default:
 	}
 	return &pb.GetEdgeResponse{Edge: e}, nil
 }
@@ -185,7 +188,7 @@ func (s *Server) ListGroups(ctx context.Context, req *pb.ListGroupsRequest) (*pb
 	resp := &pb.ListGroupsResponse{}
 	for _, g := range s.groups.List() {
 		m := &pb.Group{Name: g.Name, Spec: specMessage(&g.Spec), BacklogEvents: uint64(g.Events), BacklogBytes: uint64(g.Bytes),
-			InFlight: uint64(g.InFlight), Redelivered: g.Redelivered, DeadLetters: uint64(g.SetAside), PausedClients: uint64(g.Paused), RetainedEvents: uint64(g.Retained)}
+			InFlight: uint64(g.InFlight), Redelivered: g.Redelivered, DeadLetters: uint64(g.SetAside), PausedClients: uint64(g.Paused), RetainedEvents: uint64(g.Retained), Paused: g.Halted}
 		if !g.Oldest.IsZero() {
 			m.BacklogAge = durationpb.New(time.Since(g.Oldest))
 		}

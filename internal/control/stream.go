@@ -112,12 +112,17 @@ func (st *stream) run(outcome group.Outcome) error {
 	go func() { received <- st.receive() }() // ends when the RPC does: Recv fails once it returns
 
 	var err error
-	select {
-	case err = <-ended:
-	case err = <-received:
-	case <-st.srv.stopping:
-		st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Draining{Draining: &pb.Draining{Within: durationpb.New(0)}}})
-		err = errStopping
+	for draining, over := st.srv.draining, false; !over; {
+		over = true
+		select {
+		case err = <-ended:
+		case err = <-received:
+		case <-draining:
+			draining, over = nil, false
+			st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Draining{Draining: &pb.Draining{Within: durationpb.New(st.srv.within)}}})
+		case <-st.srv.stopping:
+			err = errStopping
+		}
 	}
 	cancel()
 	st.out.close()

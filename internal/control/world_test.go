@@ -38,6 +38,10 @@ type world struct {
 func newWorld(t *testing.T) *world { return newWorldOn(t, nil) }
 
 func newWorldOn(t *testing.T, disk socketio.Store) *world {
+	return newWorldWith(t, disk, control.Operations{})
+}
+
+func newWorldWith(t *testing.T, disk socketio.Store, op control.Operations) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg := group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}
 	if kept, ok := disk.(group.Log); ok {
@@ -48,8 +52,9 @@ func newWorldOn(t *testing.T, disk socketio.Store) *world {
 	groups.Start(sockets)
 	groups.Restore(group.Kept{Parse: sockets.ParseEvent})
 	engine := engineio.NewServer(engineio.Config{}, sockets, log)
+	op.Engine = engine
 	ctl := control.NewServer(control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
-		HelloTimeout: 100 * time.Millisecond, Connections: engine.Connections}, groups, sockets, log)
+		HelloTimeout: 100 * time.Millisecond, Operations: op}, groups, sockets, log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

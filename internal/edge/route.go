@@ -34,11 +34,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, below := strings.CutPrefix(r.URL.Path, s.config.Path)
 	switch {
 	case below && (rest == "" || rest[0] == '/'):
-		full := int64(s.engine.Connections()) >= s.limit.Load() && !r.URL.Query().Has("sid")
+		fresh := !r.URL.Query().Has("sid") // the Engine knows who else is here
+		full := fresh && int64(s.engine.Connections()) >= s.limit.Load()
 		if full {
 			s.config.Refused("http", tooManyClients)
 		}
-		if full || s.draining.Load() {
+		if full || fresh && s.draining.Load() {
 			// A stock client takes this for a network error, and comes back.
 			w.Header().Set("Retry-After", "5")
 			s.answer(w, http.StatusServiceUnavailable, "")

@@ -185,8 +185,7 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Run serves until ctx ends or a listener fails, then drains: no new connections, the Engine
-// closed, requests finished, all within Config.DrainTimeout. Listen comes first.
+// Run serves until ctx ends or a listener fails, then drains: no new clients, the Engine closed, requests finished, all within Config.DrainTimeout. Listen comes first.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 2) // one for each of the two goroutines, both awaited below
 	servers := 1
@@ -218,16 +217,18 @@ func serve(who string, srv *http.Server, l net.Listener) error {
 	return fmt.Errorf("serve %s: %w", who, err)
 }
 
-// drain goes from the door inwards and leaves by the back: health tells of it until the end.
+// drain goes from the door inwards and leaves by the back: health tells of it until the end. The
+// listener stays open while the Engine closes its clients one after the other: those that poll
+// come with a new connection now and then.
 func (s *Server) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.DrainTimeout)
 	defer cancel()
 	s.draining.Store(true)
-	s.listener.Close()
 	var errs []error
 	if err := s.engine.Close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("close clients: %w", err))
 	}
+	s.listener.Close()
 	if err := s.public.Shutdown(ctx); err != nil {
 		// Whoever is left has had its time.
 		s.public.Close()

@@ -24,6 +24,7 @@ type group struct {
 	routes routes
 	places set
 	moving *moving // a change of places whose sessions are still being told
+	halted bool    // by Groups.Halt: nothing is delivered
 	ended  bool    // forgotten or closed: nothing is queued any more
 
 	lines  map[string]*line

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -223,10 +222,7 @@ func (gs *Groups) respec(g *group, spec Spec) {
 	spec = spec.over(gs.cfg.Spec)
 	g.respec(spec)
 	gs.rerouteLocked()
-	if gs.cfg.Log != nil {
-		record, _ := json.Marshal(spec) // plain data
-		gs.cfg.Log.SaveGroup(g.name, record)
-	}
+	g.save()
 }
 
 // forget drops a group that has had no member for Config.Retention.

@@ -28,6 +28,7 @@ type Info struct {
 	SetAside    int    // dead letters that are there
 	Retained    int    // settled events that are kept
 	Paused      int    // clients that are not read because the queue is full
+	Halted      bool   // nothing is delivered, see Groups.Halt
 }
 
 // MemberInfo is a member, or one that is expected back.
@@ -93,7 +94,7 @@ func (g *group) info(offset uint64, at map[*place]int) Info {
 		Name: g.name, Spec: g.spec, Events: g.events, Bytes: g.bytes, Cursor: offset + 1,
 		Delivered: g.counts.delivered, Settled: g.counts.settled, Nacked: g.counts.nacked, Late: g.counts.late,
 		Latency: g.counts.latency, Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
-		DeadLetters: g.dead.total, SetAside: len(g.dead.letters), Retained: g.retained.events, Paused: len(g.paused),
+		DeadLetters: g.dead.total, SetAside: len(g.dead.letters), Retained: g.retained.events, Paused: len(g.paused), Halted: g.halted,
 	}
 	if g.log.head != nil {
 		info.Oldest, info.Cursor = g.log.head.at, g.log.head.offset

@@ -143,9 +143,9 @@ func (gs *Groups) Restore(kept Kept) (restored, broken int) {
 	if kept.Groups == nil {
 		return 0, 0
 	}
-	kept.Groups(func(name string, record []byte) {
-		var spec Spec
-		if json.Unmarshal(record, &spec) != nil {
+	kept.Groups(func(name string, b []byte) {
+		var r groupRecord
+		if json.Unmarshal(b, &r) != nil {
 			broken++
 			return
 		}
@@ -154,7 +154,8 @@ func (gs *Groups) Restore(kept Kept) (restored, broken int) {
 			broken++
 			return
 		}
-		gs.respec(g, spec)
+		g.halted = r.Halted // nobody else knows of the group yet
+		gs.respec(g, r.Spec)
 		g.recount()
 		g.mu.Lock()
 		g.rearmLocked(gs.now()) // its retention counts from now
@@ -212,8 +213,7 @@ func (gs *Groups) SaveAll() {
 	defer gs.mu.Unlock()
 	for _, g := range gs.byNameLocked() {
 		g.mu.Lock()
-		record, _ := json.Marshal(g.spec) // plain data
-		gs.cfg.Log.SaveGroup(g.name, record)
+		gs.cfg.Log.SaveGroup(g.name, g.recordLocked())
 		for e := g.log.head; e != nil; e = e.links[inLog].next {
 			if e.saved {
 				e.saved = false

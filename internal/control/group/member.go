@@ -112,7 +112,7 @@ func (m *Member) wakeIfReadyLocked() {
 
 // openLocked says whether the window has room.
 func (m *Member) openLocked() bool {
-	return !m.flow.Paused && m.events < m.flow.Events && m.bytes < m.flow.Bytes
+	return !m.flow.Paused && !m.g.halted && m.events < m.flow.Events && m.bytes < m.flow.Bytes
 }
 
 // noticesLocked takes some of what the member has to be told.

@@ -45,7 +45,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		ch.put(insecure, 1, option)
 	}
 	for r, n := range c.m.refused {
-		ch.put(refused, float64(n.Load()), r.layer, r.reason)
+		ch.put(refused, float64(n.n.Load()), r.layer, r.reason)
 	}
 	c.engine(ch)
 	c.namespaces(ch)

@@ -118,7 +118,7 @@ func TestLabels(t *testing.T) {
 func TestRefusedForgotten(t *testing.T) {
 	m := New()
 	m.Refused("http", "a reason that no list has")
-	if n := m.refused[refusal{other, other}].Load(); n != 1 {
+	if n := m.refused[refusal{other, other}].n.Load(); n != 1 {
 		t.Errorf("counted %d", n)
 	}
 }

@@ -8,11 +8,14 @@
 package metrics
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -36,7 +39,7 @@ const maxUndeclared = 64
 // RefusedConnect go into the configuration of the floors; Watch is called once they are there.
 type Metrics struct {
 	registry *prometheus.Registry
-	refused  map[refusal]*atomic.Uint64 // static after New
+	refused  map[refusal]*tally // static after New
 
 	mu         sync.Mutex // guards the following
 	declared   func() []string
@@ -46,30 +49,49 @@ type Metrics struct {
 
 type refusal struct{ layer, reason string }
 
+// tally is how often something happened, and when last, in Unix nanoseconds.
+type tally struct {
+	n    atomic.Uint64
+	last atomic.Int64
+}
+
 // New returns Metrics of which nothing can be seen yet but the runtime.
 func New() *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), refused: make(map[refusal]*atomic.Uint64),
+	m := &Metrics{registry: prometheus.NewRegistry(), refused: make(map[refusal]*tally),
 		counts: map[string]*socketio.Counts{other: new(socketio.Counts)}}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, all := range []map[string][]string{edge.Refusals(), engineio.Refusals(), {"socketio": socketio.Refusals()}} {
 		for layer, reasons := range all {
 			for _, reason := range reasons {
-				m.refused[refusal{layer, reason}] = new(atomic.Uint64)
+				m.refused[refusal{layer, reason}] = new(tally)
 			}
 		}
 	}
 	// What a list forgot must not be lost.
-	m.refused[refusal{other, other}] = new(atomic.Uint64)
+	m.refused[refusal{other, other}] = new(tally)
 	return m
 }
 
 // Refused counts what the front door and the Engine.IO floor turn away.
 func (m *Metrics) Refused(layer, reason string) {
-	n := m.refused[refusal{layer, reason}]
-	if n == nil {
-		n = m.refused[refusal{other, other}]
+	t := m.refused[refusal{layer, reason}]
+	if t == nil {
+		t = m.refused[refusal{other, other}]
 	}
-	n.Add(1)
+	t.n.Add(1)
+	t.last.Store(time.Now().UnixNano())
+}
+
+// Refusals calls f with what was turned away so far, by layer and reason.
+func (m *Metrics) Refusals(f func(layer, reason string, n uint64, last time.Time)) {
+	all := slices.SortedFunc(maps.Keys(m.refused), func(a, b refusal) int {
+		return cmp.Or(strings.Compare(a.layer, b.layer), strings.Compare(a.reason, b.reason))
+	})
+	for _, r := range all {
+		if t := m.refused[r]; t.n.Load() > 0 {
+			f(r.layer, r.reason, t.n.Load(), time.Unix(0, t.last.Load()))
+		}
+	}
 }
 
 // RefusedClient counts what the Socket.IO floor turns away.

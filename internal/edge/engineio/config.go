@@ -44,6 +44,9 @@ type Config struct {
 	// PollCloseTimeout is how long a polling session that the server closed waits for the GET
 	// that learns of it. Default 30 s.
 	PollCloseTimeout time.Duration
+	// CloseSpread is how long Server.Close takes to close the Sockets, at an even rate, so that their
+	// clients do not come back all at once; it closes at least 100 a second. Default 0: all at once.
+	CloseSpread time.Duration
 	// PauseTimeout is how long a Socket may stay paused. Default 30 s.
 	PauseTimeout time.Duration
 
@@ -122,6 +125,7 @@ func (c Config) Validate() error {
 		"ping interval": c.PingInterval, "ping timeout": c.PingTimeout, "upgrade timeout": c.UpgradeTimeout,
 		"assembly timeout": c.AssemblyTimeout, "write timeout": c.WriteTimeout, "body timeout": c.BodyTimeout,
 		"close timeout": c.CloseTimeout, "poll close timeout": c.PollCloseTimeout, "pause timeout": c.PauseTimeout,
+		"close spread": c.CloseSpread,
 	} {
 		if d < 0 {
 			fault("%s of %v is negative", name, d)

@@ -97,14 +97,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if s.closing.Load() {
+	q, ok := parseQuery(r.URL.RawQuery)
+	if s.closing.Load() && (q.sid == "" || s.find(q.sid) == nil) { // who is here is served until its turn
 		s.refused("http", "shutdown")
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "5")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	q, ok := parseQuery(r.URL.RawQuery)
 	upgrade := websocket.IsWebSocketUpgrade(r)
 	refuse := func(reason string, f refusal) {
 		s.refused("http", reason)

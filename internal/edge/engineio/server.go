@@ -82,22 +82,26 @@ func (s *Server) now() int64 { return int64(time.Since(s.start)) }
 // Connections is the number of open Sockets.
 func (s *Server) Connections() int { return int(s.open.Load()) }
 
-// Close closes every Socket with ServerShutdown and waits until the Handler has heard of all of
-// them and no goroutine is left, or until ctx ends; the rest then goes on by itself.
-func (s *Server) Close(ctx context.Context) error {
-	s.closing.Store(true)
+// sockets are those that are there now, in no order.
+func (s *Server) sockets() []*Socket {
+	var all []*Socket
 	for i := range s.table {
 		sh := &s.table[i]
 		sh.mu.RLock()
-		sockets := make([]*Socket, 0, len(sh.sockets))
 		for _, sock := range sh.sockets {
-			sockets = append(sockets, sock)
+			all = append(all, sock)
 		}
 		sh.mu.RUnlock()
-		for _, sock := range sockets {
-			sock.Close(ServerShutdown)
-		}
 	}
+	return all
+}
+
+// Close opens no more Sockets, closes those there are with ServerShutdown within
+// Config.CloseSpread, and waits until the Handler has heard of all of them and no goroutine is
+// left. When ctx ends it closes the rest at once and does not wait: they go on by themselves.
+func (s *Server) Close(ctx context.Context) error {
+	s.closing.Store(true)
+	s.closeAll(ctx, s.sockets())
 	done := make(chan struct{})
 	go func() { // whoever reads done waits, unless ctx ends first
 		s.tasks.Wait()
@@ -119,6 +123,24 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// closeAll closes sockets at an even rate.
+func (s *Server) closeAll(ctx context.Context, sockets []*Socket) {
+	pace := min(s.config.CloseSpread/time.Duration(max(len(sockets), 1)), 10*time.Millisecond)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	begin := time.Now()
+	for i, sock := range sockets {
+		if early := time.Duration(i)*pace - time.Since(begin); early > time.Millisecond && ctx.Err() == nil {
+			timer.Reset(early)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+		}
+		sock.Close(ServerShutdown)
 	}
 }
 

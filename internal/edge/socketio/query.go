@@ -139,3 +139,24 @@ func (s *Socket) session() (Session, bool) {
 	k.Connection = connection
 	return k, true
 }
+
+// On returns the sessions on each of some connections. It goes through all sessions.
+func (s *Server) On(conns []*engineio.Socket) map[*engineio.Socket][]Session {
+	found := make(map[*engineio.Socket][]Session, len(conns))
+	for _, conn := range conns {
+		found[conn] = nil
+	}
+	if len(found) == 0 {
+		return found
+	}
+	for _, n := range s.namespaces() {
+		n.mu.Lock()
+		for _, k := range n.sids {
+			if list, ok := found[k.conn]; ok && k.conn != nil {
+				found[k.conn] = append(list, k.sessionLocked(k.conn))
+			}
+		}
+		n.mu.Unlock()
+	}
+	return found
+}

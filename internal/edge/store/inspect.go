@@ -20,6 +20,8 @@ type finding struct {
 	pages  int                  // that can be reached
 	faults []string             // what is wrong, the first few
 	places map[place]*inventory // what there is, and what there should be
+
+	restored bool // put in place by Restore and not opened since
 }
 
 // inventory is the records of one place.
@@ -384,6 +386,8 @@ func (in *inspector) meta(_ int, key, value []byte, bucket bool) {
 			in.fault("its identity failed its check")
 		}
 		in.id = id
+	case string(key) == string(restoredKey):
+		in.restored = true
 	case len(key) >= 2 && key[0] == 't' && int(key[1]) < len(tableNames):
 		p := place{Table(key[1]), string(key[2:])}
 		t, err := parseTally(p, value)

@@ -77,7 +77,11 @@ func (s *Store) open() error {
 	id := s.Identity
 	id.Epoch++
 	if err := s.file.update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(metaBucket).Put(metaKey, appendIdentity(nil, id))
+		meta := tx.Bucket(metaBucket)
+		if err := meta.Delete(restoredKey); err != nil {
+			return err
+		}
+		return meta.Put(metaKey, appendIdentity(nil, id))
 	}); err != nil {
 		return err
 	}
@@ -145,6 +149,10 @@ func (s *Store) adopt() error {
 	if !found.sound() {
 		defer f.Close()
 		return s.salvage(f, found)
+	}
+	if found.restored {
+		s.Loss = &Loss{Kept: found.good(), Hidden: true}
+		s.opt.Log.Warn(fmt.Sprintf("store %s: restored from a backup; sessions go on (clients see recovered=false), what happened after the backup is forgotten", s.path))
 	}
 	s.tops = found.tops()
 	os.Remove(s.path + ".new") // of a process that did not finish it

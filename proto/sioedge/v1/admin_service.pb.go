@@ -385,8 +385,10 @@ type Group struct {
 	PausedClients uint64 `protobuf:"varint,10,opt,name=paused_clients,json=pausedClients,proto3" json:"paused_clients,omitempty"`
 	// Settled events that SeekGroup can deliver again.
 	RetainedEvents uint64 `protobuf:"varint,11,opt,name=retained_events,json=retainedEvents,proto3" json:"retained_events,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Nothing is delivered: see PauseGroup.
+	Paused        bool `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Group) Reset() {
@@ -494,6 +496,13 @@ func (x *Group) GetRetainedEvents() uint64 {
 		return x.RetainedEvents
 	}
 	return 0
+}
+
+func (x *Group) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
 }
 
 // Member is one process of a group.
@@ -1067,6 +1076,713 @@ func (x *SeekGroupResponse) GetReplayed() uint64 {
 	return 0
 }
 
+// PauseGroupRequest names a group.
+type PauseGroupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group         string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseGroupRequest) Reset() {
+	*x = PauseGroupRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseGroupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseGroupRequest) ProtoMessage() {}
+
+func (x *PauseGroupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseGroupRequest.ProtoReflect.Descriptor instead.
+func (*PauseGroupRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PauseGroupRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+// PauseGroupResponse says that the group is paused.
+type PauseGroupResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseGroupResponse) Reset() {
+	*x = PauseGroupResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseGroupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseGroupResponse) ProtoMessage() {}
+
+func (x *PauseGroupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseGroupResponse.ProtoReflect.Descriptor instead.
+func (*PauseGroupResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{15}
+}
+
+// ResumeGroupRequest names a group.
+type ResumeGroupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group         string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeGroupRequest) Reset() {
+	*x = ResumeGroupRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeGroupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeGroupRequest) ProtoMessage() {}
+
+func (x *ResumeGroupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeGroupRequest.ProtoReflect.Descriptor instead.
+func (*ResumeGroupRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ResumeGroupRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+// ResumeGroupResponse says that the group is delivered to.
+type ResumeGroupResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeGroupResponse) Reset() {
+	*x = ResumeGroupResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeGroupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeGroupResponse) ProtoMessage() {}
+
+func (x *ResumeGroupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeGroupResponse.ProtoReflect.Descriptor instead.
+func (*ResumeGroupResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{17}
+}
+
+// ListSlowClientsRequest asks for slow clients.
+type ListSlowClientsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0 means 20, more than 1,000 means 1,000.
+	Limit         uint32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSlowClientsRequest) Reset() {
+	*x = ListSlowClientsRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSlowClientsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSlowClientsRequest) ProtoMessage() {}
+
+func (x *ListSlowClientsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSlowClientsRequest.ProtoReflect.Descriptor instead.
+func (*ListSlowClientsRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListSlowClientsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ListSlowClientsResponse is the slow clients.
+type ListSlowClientsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those for which most is waiting first.
+	Clients []*SlowClient `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty"`
+	// What may wait for one client, in bytes; more closes its connection.
+	MaxQueuedBytes uint64 `protobuf:"varint,2,opt,name=max_queued_bytes,json=maxQueuedBytes,proto3" json:"max_queued_bytes,omitempty"`
+	// The same in packets.
+	MaxQueuedPackets uint32 `protobuf:"varint,3,opt,name=max_queued_packets,json=maxQueuedPackets,proto3" json:"max_queued_packets,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ListSlowClientsResponse) Reset() {
+	*x = ListSlowClientsResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSlowClientsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSlowClientsResponse) ProtoMessage() {}
+
+func (x *ListSlowClientsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSlowClientsResponse.ProtoReflect.Descriptor instead.
+func (*ListSlowClientsResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListSlowClientsResponse) GetClients() []*SlowClient {
+	if x != nil {
+		return x.Clients
+	}
+	return nil
+}
+
+func (x *ListSlowClientsResponse) GetMaxQueuedBytes() uint64 {
+	if x != nil {
+		return x.MaxQueuedBytes
+	}
+	return 0
+}
+
+func (x *ListSlowClientsResponse) GetMaxQueuedPackets() uint32 {
+	if x != nil {
+		return x.MaxQueuedPackets
+	}
+	return 0
+}
+
+// SlowClient is a connection that holds something up.
+type SlowClient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it comes from.
+	RemoteAddr string `protobuf:"bytes,1,opt,name=remote_addr,json=remoteAddr,proto3" json:"remote_addr,omitempty"`
+	// "websocket" or "polling".
+	Transport string `protobuf:"bytes,2,opt,name=transport,proto3" json:"transport,omitempty"`
+	// What waits for it, in bytes. A polling client between two polls is not slow, but counts.
+	QueuedBytes uint64 `protobuf:"varint,3,opt,name=queued_bytes,json=queuedBytes,proto3" json:"queued_bytes,omitempty"`
+	// The same in packets.
+	QueuedPackets uint32 `protobuf:"varint,4,opt,name=queued_packets,json=queuedPackets,proto3" json:"queued_packets,omitempty"`
+	// It is not read because some group has no room for its events.
+	Paused bool `protobuf:"varint,5,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Its sessions.
+	Sessions      []*Session `protobuf:"bytes,6,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlowClient) Reset() {
+	*x = SlowClient{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlowClient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlowClient) ProtoMessage() {}
+
+func (x *SlowClient) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlowClient.ProtoReflect.Descriptor instead.
+func (*SlowClient) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SlowClient) GetRemoteAddr() string {
+	if x != nil {
+		return x.RemoteAddr
+	}
+	return ""
+}
+
+func (x *SlowClient) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *SlowClient) GetQueuedBytes() uint64 {
+	if x != nil {
+		return x.QueuedBytes
+	}
+	return 0
+}
+
+func (x *SlowClient) GetQueuedPackets() uint32 {
+	if x != nil {
+		return x.QueuedPackets
+	}
+	return 0
+}
+
+func (x *SlowClient) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *SlowClient) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+// ListRefusalsRequest asks for refusals.
+type ListRefusalsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsRequest) Reset() {
+	*x = ListRefusalsRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsRequest) ProtoMessage() {}
+
+func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ListRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+// ListRefusalsResponse is the refusals.
+type ListRefusalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only what has happened, by layer and reason.
+	Refusals      []*Refusal `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsResponse) Reset() {
+	*x = ListRefusalsResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsResponse) ProtoMessage() {}
+
+func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ListRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListRefusalsResponse) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal is one reason for which clients, requests or packets were turned away.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where: "tcp", "http", "socketio" …
+	Layer string `protobuf:"bytes,1,opt,name=layer,proto3" json:"layer,omitempty"`
+	// Why: one of a closed list for each layer.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How often, since the edge started.
+	Count uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	// When last.
+	LastAt        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Refusal) GetLayer() string {
+	if x != nil {
+		return x.Layer
+	}
+	return ""
+}
+
+func (x *Refusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refusal) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Refusal) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
+}
+
+// DrainRequest asks the edge to end.
+type DrainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainRequest) Reset() {
+	*x = DrainRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainRequest) ProtoMessage() {}
+
+func (x *DrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
+func (*DrainRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{24}
+}
+
+// DrainResponse says that the drain has begun.
+type DrainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The edge has exited after so long.
+	Within *durationpb.Duration `protobuf:"bytes,1,opt,name=within,proto3" json:"within,omitempty"`
+	// Connections that are to be closed.
+	Connections   uint64 `protobuf:"varint,2,opt,name=connections,proto3" json:"connections,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainResponse) Reset() {
+	*x = DrainResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainResponse) ProtoMessage() {}
+
+func (x *DrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
+func (*DrainResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DrainResponse) GetWithin() *durationpb.Duration {
+	if x != nil {
+		return x.Within
+	}
+	return nil
+}
+
+func (x *DrainResponse) GetConnections() uint64 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+// BackupRequest asks for a copy of the store.
+type BackupRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupRequest) Reset() {
+	*x = BackupRequest{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupRequest) ProtoMessage() {}
+
+func (x *BackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
+func (*BackupRequest) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{26}
+}
+
+// BackupResponse is a part of the copy.
+type BackupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the first message: the size of the whole, in bytes.
+	Size uint64 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	// What comes next. All parts together are a store file.
+	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupResponse) Reset() {
+	*x = BackupResponse{}
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupResponse) ProtoMessage() {}
+
+func (x *BackupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
+func (*BackupResponse) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *BackupResponse) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *BackupResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 // TailEventsRequest selects what to show.
 type TailEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1080,7 +1796,7 @@ type TailEventsRequest struct {
 
 func (x *TailEventsRequest) Reset() {
 	*x = TailEventsRequest{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1808,7 @@ func (x *TailEventsRequest) String() string {
 func (*TailEventsRequest) ProtoMessage() {}
 
 func (x *TailEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1821,7 @@ func (x *TailEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEventsRequest.ProtoReflect.Descriptor instead.
 func (*TailEventsRequest) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{14}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TailEventsRequest) GetFilter() *Target {
@@ -1142,7 +1858,7 @@ type TailEventsResponse struct {
 
 func (x *TailEventsResponse) Reset() {
 	*x = TailEventsResponse{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1870,7 @@ func (x *TailEventsResponse) String() string {
 func (*TailEventsResponse) ProtoMessage() {}
 
 func (x *TailEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1883,7 @@ func (x *TailEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEventsResponse.ProtoReflect.Descriptor instead.
 func (*TailEventsResponse) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{15}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TailEventsResponse) GetAt() *timestamppb.Timestamp {
@@ -1265,7 +1981,7 @@ type Emitted struct {
 
 func (x *Emitted) Reset() {
 	*x = Emitted{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1993,7 @@ func (x *Emitted) String() string {
 func (*Emitted) ProtoMessage() {}
 
 func (x *Emitted) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +2006,7 @@ func (x *Emitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Emitted.ProtoReflect.Descriptor instead.
 func (*Emitted) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{16}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Emitted) GetEmit() *Emit {
@@ -1330,7 +2046,7 @@ type Settled struct {
 
 func (x *Settled) Reset() {
 	*x = Settled{}
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +2058,7 @@ func (x *Settled) String() string {
 func (*Settled) ProtoMessage() {}
 
 func (x *Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_admin_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_admin_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +2071,7 @@ func (x *Settled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settled.ProtoReflect.Descriptor instead.
 func (*Settled) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{17}
+	return file_sioedge_v1_admin_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Settled) GetOffset() uint64 {
@@ -1412,7 +2128,7 @@ var File_sioedge_v1_admin_service_proto protoreflect.FileDescriptor
 const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1esioedge/v1/admin_service.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\"\x10\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\x1a\x18sioedge/v1/session.proto\"\x10\n" +
 	"\x0eGetEdgeRequest\"7\n" +
 	"\x0fGetEdgeResponse\x12$\n" +
 	"\x04edge\x18\x01 \x01(\v2\x10.sioedge.v1.EdgeR\x04edge\"\xcd\x02\n" +
@@ -1431,7 +2147,7 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"namespaces\"\x13\n" +
 	"\x11ListGroupsRequest\"?\n" +
 	"\x12ListGroupsResponse\x12)\n" +
-	"\x06groups\x18\x01 \x03(\v2\x11.sioedge.v1.GroupR\x06groups\"\xae\x03\n" +
+	"\x06groups\x18\x01 \x03(\v2\x11.sioedge.v1.GroupR\x06groups\"\xc6\x03\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x04spec\x18\x02 \x01(\v2\x15.sioedge.v1.GroupSpecR\x04spec\x12,\n" +
@@ -1445,7 +2161,8 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\fdead_letters\x18\t \x01(\x04R\vdeadLetters\x12%\n" +
 	"\x0epaused_clients\x18\n" +
 	" \x01(\x04R\rpausedClients\x12'\n" +
-	"\x0fretained_events\x18\v \x01(\x04R\x0eretainedEvents\"\x8c\x01\n" +
+	"\x0fretained_events\x18\v \x01(\x04R\x0eretainedEvents\x12\x16\n" +
+	"\x06paused\x18\f \x01(\bR\x06paused\"\x8c\x01\n" +
 	"\x06Member\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1a\n" +
 	"\battached\x18\x02 \x01(\bR\battached\x12\x10\n" +
@@ -1484,7 +2201,44 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\bposition\"I\n" +
 	"\x11SeekGroupResponse\x12\x18\n" +
 	"\adropped\x18\x01 \x01(\x04R\adropped\x12\x1a\n" +
-	"\breplayed\x18\x02 \x01(\x04R\breplayed\"W\n" +
+	"\breplayed\x18\x02 \x01(\x04R\breplayed\")\n" +
+	"\x11PauseGroupRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\"\x14\n" +
+	"\x12PauseGroupResponse\"*\n" +
+	"\x12ResumeGroupRequest\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\"\x15\n" +
+	"\x13ResumeGroupResponse\".\n" +
+	"\x16ListSlowClientsRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"\xa3\x01\n" +
+	"\x17ListSlowClientsResponse\x120\n" +
+	"\aclients\x18\x01 \x03(\v2\x16.sioedge.v1.SlowClientR\aclients\x12(\n" +
+	"\x10max_queued_bytes\x18\x02 \x01(\x04R\x0emaxQueuedBytes\x12,\n" +
+	"\x12max_queued_packets\x18\x03 \x01(\rR\x10maxQueuedPackets\"\xde\x01\n" +
+	"\n" +
+	"SlowClient\x12\x1f\n" +
+	"\vremote_addr\x18\x01 \x01(\tR\n" +
+	"remoteAddr\x12\x1c\n" +
+	"\ttransport\x18\x02 \x01(\tR\ttransport\x12!\n" +
+	"\fqueued_bytes\x18\x03 \x01(\x04R\vqueuedBytes\x12%\n" +
+	"\x0equeued_packets\x18\x04 \x01(\rR\rqueuedPackets\x12\x16\n" +
+	"\x06paused\x18\x05 \x01(\bR\x06paused\x12/\n" +
+	"\bsessions\x18\x06 \x03(\v2\x13.sioedge.v1.SessionR\bsessions\"\x15\n" +
+	"\x13ListRefusalsRequest\"G\n" +
+	"\x14ListRefusalsResponse\x12/\n" +
+	"\brefusals\x18\x01 \x03(\v2\x13.sioedge.v1.RefusalR\brefusals\"\x82\x01\n" +
+	"\aRefusal\x12\x14\n" +
+	"\x05layer\x18\x01 \x01(\tR\x05layer\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\x123\n" +
+	"\alast_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\x0e\n" +
+	"\fDrainRequest\"d\n" +
+	"\rDrainResponse\x121\n" +
+	"\x06within\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12 \n" +
+	"\vconnections\x18\x02 \x01(\x04R\vconnections\"\x0f\n" +
+	"\rBackupRequest\"8\n" +
+	"\x0eBackupResponse\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"W\n" +
 	"\x11TailEventsRequest\x12*\n" +
 	"\x06filter\x18\x01 \x01(\v2\x12.sioedge.v1.TargetR\x06filter\x12\x16\n" +
 	"\x06events\x18\x02 \x03(\tR\x06events\"\xf0\x01\n" +
@@ -1509,14 +2263,21 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\tEdgeState\x12\x1a\n" +
 	"\x16EDGE_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10EDGE_STATE_READY\x10\x01\x12\x17\n" +
-	"\x13EDGE_STATE_DRAINING\x10\x022\xf9\x03\n" +
+	"\x13EDGE_STATE_DRAINING\x10\x022\xc6\a\n" +
 	"\fAdminService\x12B\n" +
 	"\aGetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n" +
 	"\n" +
 	"ListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12Z\n" +
 	"\x0fListDeadLetters\x12\".sioedge.v1.ListDeadLettersRequest\x1a#.sioedge.v1.ListDeadLettersResponse\x12c\n" +
 	"\x12RedriveDeadLetters\x12%.sioedge.v1.RedriveDeadLettersRequest\x1a&.sioedge.v1.RedriveDeadLettersResponse\x12H\n" +
-	"\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12M\n" +
+	"\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12K\n" +
+	"\n" +
+	"PauseGroup\x12\x1d.sioedge.v1.PauseGroupRequest\x1a\x1e.sioedge.v1.PauseGroupResponse\x12N\n" +
+	"\vResumeGroup\x12\x1e.sioedge.v1.ResumeGroupRequest\x1a\x1f.sioedge.v1.ResumeGroupResponse\x12Z\n" +
+	"\x0fListSlowClients\x12\".sioedge.v1.ListSlowClientsRequest\x1a#.sioedge.v1.ListSlowClientsResponse\x12Q\n" +
+	"\fListRefusals\x12\x1f.sioedge.v1.ListRefusalsRequest\x1a .sioedge.v1.ListRefusalsResponse\x12<\n" +
+	"\x05Drain\x12\x18.sioedge.v1.DrainRequest\x1a\x19.sioedge.v1.DrainResponse\x12A\n" +
+	"\x06Backup\x12\x19.sioedge.v1.BackupRequest\x1a\x1a.sioedge.v1.BackupResponse0\x01\x12M\n" +
 	"\n" +
 	"TailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01BK\n" +
 	"\x0edev.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3"
@@ -1534,7 +2295,7 @@ func file_sioedge_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sioedge_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_sioedge_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_sioedge_v1_admin_service_proto_goTypes = []any{
 	(EdgeState)(0),                     // 0: sioedge.v1.EdgeState
 	(*GetEdgeRequest)(nil),             // 1: sioedge.v1.GetEdgeRequest
@@ -1551,59 +2312,91 @@ var file_sioedge_v1_admin_service_proto_goTypes = []any{
 	(*RedriveDeadLettersResponse)(nil), // 12: sioedge.v1.RedriveDeadLettersResponse
 	(*SeekGroupRequest)(nil),           // 13: sioedge.v1.SeekGroupRequest
 	(*SeekGroupResponse)(nil),          // 14: sioedge.v1.SeekGroupResponse
-	(*TailEventsRequest)(nil),          // 15: sioedge.v1.TailEventsRequest
-	(*TailEventsResponse)(nil),         // 16: sioedge.v1.TailEventsResponse
-	(*Emitted)(nil),                    // 17: sioedge.v1.Emitted
-	(*Settled)(nil),                    // 18: sioedge.v1.Settled
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*GroupSpec)(nil),                  // 20: sioedge.v1.GroupSpec
-	(*durationpb.Duration)(nil),        // 21: google.protobuf.Duration
-	(*Event)(nil),                      // 22: sioedge.v1.Event
-	(*Cursor)(nil),                     // 23: sioedge.v1.Cursor
-	(*Target)(nil),                     // 24: sioedge.v1.Target
-	(*Emit)(nil),                       // 25: sioedge.v1.Emit
-	(*Receipt)(nil),                    // 26: sioedge.v1.Receipt
-	(*Payload)(nil),                    // 27: sioedge.v1.Payload
+	(*PauseGroupRequest)(nil),          // 15: sioedge.v1.PauseGroupRequest
+	(*PauseGroupResponse)(nil),         // 16: sioedge.v1.PauseGroupResponse
+	(*ResumeGroupRequest)(nil),         // 17: sioedge.v1.ResumeGroupRequest
+	(*ResumeGroupResponse)(nil),        // 18: sioedge.v1.ResumeGroupResponse
+	(*ListSlowClientsRequest)(nil),     // 19: sioedge.v1.ListSlowClientsRequest
+	(*ListSlowClientsResponse)(nil),    // 20: sioedge.v1.ListSlowClientsResponse
+	(*SlowClient)(nil),                 // 21: sioedge.v1.SlowClient
+	(*ListRefusalsRequest)(nil),        // 22: sioedge.v1.ListRefusalsRequest
+	(*ListRefusalsResponse)(nil),       // 23: sioedge.v1.ListRefusalsResponse
+	(*Refusal)(nil),                    // 24: sioedge.v1.Refusal
+	(*DrainRequest)(nil),               // 25: sioedge.v1.DrainRequest
+	(*DrainResponse)(nil),              // 26: sioedge.v1.DrainResponse
+	(*BackupRequest)(nil),              // 27: sioedge.v1.BackupRequest
+	(*BackupResponse)(nil),             // 28: sioedge.v1.BackupResponse
+	(*TailEventsRequest)(nil),          // 29: sioedge.v1.TailEventsRequest
+	(*TailEventsResponse)(nil),         // 30: sioedge.v1.TailEventsResponse
+	(*Emitted)(nil),                    // 31: sioedge.v1.Emitted
+	(*Settled)(nil),                    // 32: sioedge.v1.Settled
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(*GroupSpec)(nil),                  // 34: sioedge.v1.GroupSpec
+	(*durationpb.Duration)(nil),        // 35: google.protobuf.Duration
+	(*Event)(nil),                      // 36: sioedge.v1.Event
+	(*Cursor)(nil),                     // 37: sioedge.v1.Cursor
+	(*Session)(nil),                    // 38: sioedge.v1.Session
+	(*Target)(nil),                     // 39: sioedge.v1.Target
+	(*Emit)(nil),                       // 40: sioedge.v1.Emit
+	(*Receipt)(nil),                    // 41: sioedge.v1.Receipt
+	(*Payload)(nil),                    // 42: sioedge.v1.Payload
 }
 var file_sioedge_v1_admin_service_proto_depIdxs = []int32{
 	3,  // 0: sioedge.v1.GetEdgeResponse.edge:type_name -> sioedge.v1.Edge
 	0,  // 1: sioedge.v1.Edge.state:type_name -> sioedge.v1.EdgeState
-	19, // 2: sioedge.v1.Edge.started_at:type_name -> google.protobuf.Timestamp
+	33, // 2: sioedge.v1.Edge.started_at:type_name -> google.protobuf.Timestamp
 	6,  // 3: sioedge.v1.ListGroupsResponse.groups:type_name -> sioedge.v1.Group
-	20, // 4: sioedge.v1.Group.spec:type_name -> sioedge.v1.GroupSpec
+	34, // 4: sioedge.v1.Group.spec:type_name -> sioedge.v1.GroupSpec
 	7,  // 5: sioedge.v1.Group.members:type_name -> sioedge.v1.Member
-	21, // 6: sioedge.v1.Group.backlog_age:type_name -> google.protobuf.Duration
+	35, // 6: sioedge.v1.Group.backlog_age:type_name -> google.protobuf.Duration
 	10, // 7: sioedge.v1.ListDeadLettersResponse.dead_letters:type_name -> sioedge.v1.DeadLetter
-	22, // 8: sioedge.v1.DeadLetter.event:type_name -> sioedge.v1.Event
-	19, // 9: sioedge.v1.DeadLetter.set_aside_at:type_name -> google.protobuf.Timestamp
-	23, // 10: sioedge.v1.SeekGroupRequest.cursor:type_name -> sioedge.v1.Cursor
-	19, // 11: sioedge.v1.SeekGroupRequest.time:type_name -> google.protobuf.Timestamp
-	24, // 12: sioedge.v1.TailEventsRequest.filter:type_name -> sioedge.v1.Target
-	19, // 13: sioedge.v1.TailEventsResponse.at:type_name -> google.protobuf.Timestamp
-	22, // 14: sioedge.v1.TailEventsResponse.event:type_name -> sioedge.v1.Event
-	17, // 15: sioedge.v1.TailEventsResponse.emitted:type_name -> sioedge.v1.Emitted
-	18, // 16: sioedge.v1.TailEventsResponse.settled:type_name -> sioedge.v1.Settled
-	25, // 17: sioedge.v1.Emitted.emit:type_name -> sioedge.v1.Emit
-	26, // 18: sioedge.v1.Emitted.receipt:type_name -> sioedge.v1.Receipt
-	21, // 19: sioedge.v1.Settled.took:type_name -> google.protobuf.Duration
-	27, // 20: sioedge.v1.Settled.reply:type_name -> sioedge.v1.Payload
-	1,  // 21: sioedge.v1.AdminService.GetEdge:input_type -> sioedge.v1.GetEdgeRequest
-	4,  // 22: sioedge.v1.AdminService.ListGroups:input_type -> sioedge.v1.ListGroupsRequest
-	8,  // 23: sioedge.v1.AdminService.ListDeadLetters:input_type -> sioedge.v1.ListDeadLettersRequest
-	11, // 24: sioedge.v1.AdminService.RedriveDeadLetters:input_type -> sioedge.v1.RedriveDeadLettersRequest
-	13, // 25: sioedge.v1.AdminService.SeekGroup:input_type -> sioedge.v1.SeekGroupRequest
-	15, // 26: sioedge.v1.AdminService.TailEvents:input_type -> sioedge.v1.TailEventsRequest
-	2,  // 27: sioedge.v1.AdminService.GetEdge:output_type -> sioedge.v1.GetEdgeResponse
-	5,  // 28: sioedge.v1.AdminService.ListGroups:output_type -> sioedge.v1.ListGroupsResponse
-	9,  // 29: sioedge.v1.AdminService.ListDeadLetters:output_type -> sioedge.v1.ListDeadLettersResponse
-	12, // 30: sioedge.v1.AdminService.RedriveDeadLetters:output_type -> sioedge.v1.RedriveDeadLettersResponse
-	14, // 31: sioedge.v1.AdminService.SeekGroup:output_type -> sioedge.v1.SeekGroupResponse
-	16, // 32: sioedge.v1.AdminService.TailEvents:output_type -> sioedge.v1.TailEventsResponse
-	27, // [27:33] is the sub-list for method output_type
-	21, // [21:27] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	36, // 8: sioedge.v1.DeadLetter.event:type_name -> sioedge.v1.Event
+	33, // 9: sioedge.v1.DeadLetter.set_aside_at:type_name -> google.protobuf.Timestamp
+	37, // 10: sioedge.v1.SeekGroupRequest.cursor:type_name -> sioedge.v1.Cursor
+	33, // 11: sioedge.v1.SeekGroupRequest.time:type_name -> google.protobuf.Timestamp
+	21, // 12: sioedge.v1.ListSlowClientsResponse.clients:type_name -> sioedge.v1.SlowClient
+	38, // 13: sioedge.v1.SlowClient.sessions:type_name -> sioedge.v1.Session
+	24, // 14: sioedge.v1.ListRefusalsResponse.refusals:type_name -> sioedge.v1.Refusal
+	33, // 15: sioedge.v1.Refusal.last_at:type_name -> google.protobuf.Timestamp
+	35, // 16: sioedge.v1.DrainResponse.within:type_name -> google.protobuf.Duration
+	39, // 17: sioedge.v1.TailEventsRequest.filter:type_name -> sioedge.v1.Target
+	33, // 18: sioedge.v1.TailEventsResponse.at:type_name -> google.protobuf.Timestamp
+	36, // 19: sioedge.v1.TailEventsResponse.event:type_name -> sioedge.v1.Event
+	31, // 20: sioedge.v1.TailEventsResponse.emitted:type_name -> sioedge.v1.Emitted
+	32, // 21: sioedge.v1.TailEventsResponse.settled:type_name -> sioedge.v1.Settled
+	40, // 22: sioedge.v1.Emitted.emit:type_name -> sioedge.v1.Emit
+	41, // 23: sioedge.v1.Emitted.receipt:type_name -> sioedge.v1.Receipt
+	35, // 24: sioedge.v1.Settled.took:type_name -> google.protobuf.Duration
+	42, // 25: sioedge.v1.Settled.reply:type_name -> sioedge.v1.Payload
+	1,  // 26: sioedge.v1.AdminService.GetEdge:input_type -> sioedge.v1.GetEdgeRequest
+	4,  // 27: sioedge.v1.AdminService.ListGroups:input_type -> sioedge.v1.ListGroupsRequest
+	8,  // 28: sioedge.v1.AdminService.ListDeadLetters:input_type -> sioedge.v1.ListDeadLettersRequest
+	11, // 29: sioedge.v1.AdminService.RedriveDeadLetters:input_type -> sioedge.v1.RedriveDeadLettersRequest
+	13, // 30: sioedge.v1.AdminService.SeekGroup:input_type -> sioedge.v1.SeekGroupRequest
+	15, // 31: sioedge.v1.AdminService.PauseGroup:input_type -> sioedge.v1.PauseGroupRequest
+	17, // 32: sioedge.v1.AdminService.ResumeGroup:input_type -> sioedge.v1.ResumeGroupRequest
+	19, // 33: sioedge.v1.AdminService.ListSlowClients:input_type -> sioedge.v1.ListSlowClientsRequest
+	22, // 34: sioedge.v1.AdminService.ListRefusals:input_type -> sioedge.v1.ListRefusalsRequest
+	25, // 35: sioedge.v1.AdminService.Drain:input_type -> sioedge.v1.DrainRequest
+	27, // 36: sioedge.v1.AdminService.Backup:input_type -> sioedge.v1.BackupRequest
+	29, // 37: sioedge.v1.AdminService.TailEvents:input_type -> sioedge.v1.TailEventsRequest
+	2,  // 38: sioedge.v1.AdminService.GetEdge:output_type -> sioedge.v1.GetEdgeResponse
+	5,  // 39: sioedge.v1.AdminService.ListGroups:output_type -> sioedge.v1.ListGroupsResponse
+	9,  // 40: sioedge.v1.AdminService.ListDeadLetters:output_type -> sioedge.v1.ListDeadLettersResponse
+	12, // 41: sioedge.v1.AdminService.RedriveDeadLetters:output_type -> sioedge.v1.RedriveDeadLettersResponse
+	14, // 42: sioedge.v1.AdminService.SeekGroup:output_type -> sioedge.v1.SeekGroupResponse
+	16, // 43: sioedge.v1.AdminService.PauseGroup:output_type -> sioedge.v1.PauseGroupResponse
+	18, // 44: sioedge.v1.AdminService.ResumeGroup:output_type -> sioedge.v1.ResumeGroupResponse
+	20, // 45: sioedge.v1.AdminService.ListSlowClients:output_type -> sioedge.v1.ListSlowClientsResponse
+	23, // 46: sioedge.v1.AdminService.ListRefusals:output_type -> sioedge.v1.ListRefusalsResponse
+	26, // 47: sioedge.v1.AdminService.Drain:output_type -> sioedge.v1.DrainResponse
+	28, // 48: sioedge.v1.AdminService.Backup:output_type -> sioedge.v1.BackupResponse
+	30, // 49: sioedge.v1.AdminService.TailEvents:output_type -> sioedge.v1.TailEventsResponse
+	38, // [38:50] is the sub-list for method output_type
+	26, // [26:38] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_admin_service_proto_init() }
@@ -1614,12 +2407,13 @@ func file_sioedge_v1_admin_service_proto_init() {
 	file_sioedge_v1_command_proto_init()
 	file_sioedge_v1_event_proto_init()
 	file_sioedge_v1_event_service_proto_init()
+	file_sioedge_v1_session_proto_init()
 	file_sioedge_v1_admin_service_proto_msgTypes[12].OneofWrappers = []any{
 		(*SeekGroupRequest_Latest)(nil),
 		(*SeekGroupRequest_Cursor)(nil),
 		(*SeekGroupRequest_Time)(nil),
 	}
-	file_sioedge_v1_admin_service_proto_msgTypes[15].OneofWrappers = []any{
+	file_sioedge_v1_admin_service_proto_msgTypes[29].OneofWrappers = []any{
 		(*TailEventsResponse_Event)(nil),
 		(*TailEventsResponse_Emitted)(nil),
 		(*TailEventsResponse_Settled)(nil),
@@ -1631,7 +2425,7 @@ func file_sioedge_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_admin_service_proto_rawDesc), len(file_sioedge_v1_admin_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,12 @@ const (
 	AdminService_ListDeadLetters_FullMethodName    = "/sioedge.v1.AdminService/ListDeadLetters"
 	AdminService_RedriveDeadLetters_FullMethodName = "/sioedge.v1.AdminService/RedriveDeadLetters"
 	AdminService_SeekGroup_FullMethodName          = "/sioedge.v1.AdminService/SeekGroup"
+	AdminService_PauseGroup_FullMethodName         = "/sioedge.v1.AdminService/PauseGroup"
+	AdminService_ResumeGroup_FullMethodName        = "/sioedge.v1.AdminService/ResumeGroup"
+	AdminService_ListSlowClients_FullMethodName    = "/sioedge.v1.AdminService/ListSlowClients"
+	AdminService_ListRefusals_FullMethodName       = "/sioedge.v1.AdminService/ListRefusals"
+	AdminService_Drain_FullMethodName              = "/sioedge.v1.AdminService/Drain"
+	AdminService_Backup_FullMethodName             = "/sioedge.v1.AdminService/Backup"
 	AdminService_TailEvents_FullMethodName         = "/sioedge.v1.AdminService/TailEvents"
 )
 
@@ -54,6 +60,25 @@ type AdminServiceClient interface {
 	// counts as settled. NOT_FOUND with GROUP_UNKNOWN if there is no such group,
 	// FAILED_PRECONDITION with CURSOR_VOID if the cursor is of another edge or its log was lost.
 	SeekGroup(ctx context.Context, in *SeekGroupRequest, opts ...grpc.CallOption) (*SeekGroupResponse, error)
+	// PauseGroup stops delivering to a group: its members stay attached and settle what they have,
+	// its events wait within the bounds of its backlog, and clients that need its decision are not
+	// let in meanwhile. It stays so over restarts of the edge and of the group until ResumeGroup.
+	// NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	PauseGroup(ctx context.Context, in *PauseGroupRequest, opts ...grpc.CallOption) (*PauseGroupResponse, error)
+	// ResumeGroup takes PauseGroup back. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	ResumeGroup(ctx context.Context, in *ResumeGroupRequest, opts ...grpc.CallOption) (*ResumeGroupResponse, error)
+	// ListSlowClients returns the connections for which most is waiting, and those that are not read
+	// because a group has no room. It goes through all connections.
+	ListSlowClients(ctx context.Context, in *ListSlowClientsRequest, opts ...grpc.CallOption) (*ListSlowClientsResponse, error)
+	// ListRefusals says what was turned away since the edge started, and why.
+	ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error)
+	// Drain ends the edge as SIGTERM does: it takes no new clients, closes the connections of the
+	// others at an even rate, so that they come back elsewhere or to the next start, keeps their
+	// sessions, and exits.
+	Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error)
+	// Backup streams a copy of the store as it is at one moment, while the edge works on.
+	// FAILED_PRECONDITION with STORE_NONE if the edge has no store.
+	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error)
 	// TailEvents streams what clients send and what is sent to them, from now on. A slow reader
 	// misses entries and is told how many.
 	TailEvents(ctx context.Context, in *TailEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailEventsResponse], error)
@@ -117,9 +142,78 @@ func (c *adminServiceClient) SeekGroup(ctx context.Context, in *SeekGroupRequest
 	return out, nil
 }
 
+func (c *adminServiceClient) PauseGroup(ctx context.Context, in *PauseGroupRequest, opts ...grpc.CallOption) (*PauseGroupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PauseGroupResponse)
+	err := c.cc.Invoke(ctx, AdminService_PauseGroup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ResumeGroup(ctx context.Context, in *ResumeGroupRequest, opts ...grpc.CallOption) (*ResumeGroupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeGroupResponse)
+	err := c.cc.Invoke(ctx, AdminService_ResumeGroup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListSlowClients(ctx context.Context, in *ListSlowClientsRequest, opts ...grpc.CallOption) (*ListSlowClientsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSlowClientsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListSlowClients_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRefusalsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DrainResponse)
+	err := c.cc.Invoke(ctx, AdminService_Drain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_Backup_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackupRequest, BackupResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupClient = grpc.ServerStreamingClient[BackupResponse]
+
 func (c *adminServiceClient) TailEvents(ctx context.Context, in *TailEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailEventsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_TailEvents_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[1], AdminService_TailEvents_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +257,25 @@ type AdminServiceServer interface {
 	// counts as settled. NOT_FOUND with GROUP_UNKNOWN if there is no such group,
 	// FAILED_PRECONDITION with CURSOR_VOID if the cursor is of another edge or its log was lost.
 	SeekGroup(context.Context, *SeekGroupRequest) (*SeekGroupResponse, error)
+	// PauseGroup stops delivering to a group: its members stay attached and settle what they have,
+	// its events wait within the bounds of its backlog, and clients that need its decision are not
+	// let in meanwhile. It stays so over restarts of the edge and of the group until ResumeGroup.
+	// NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	PauseGroup(context.Context, *PauseGroupRequest) (*PauseGroupResponse, error)
+	// ResumeGroup takes PauseGroup back. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+	ResumeGroup(context.Context, *ResumeGroupRequest) (*ResumeGroupResponse, error)
+	// ListSlowClients returns the connections for which most is waiting, and those that are not read
+	// because a group has no room. It goes through all connections.
+	ListSlowClients(context.Context, *ListSlowClientsRequest) (*ListSlowClientsResponse, error)
+	// ListRefusals says what was turned away since the edge started, and why.
+	ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error)
+	// Drain ends the edge as SIGTERM does: it takes no new clients, closes the connections of the
+	// others at an even rate, so that they come back elsewhere or to the next start, keeps their
+	// sessions, and exits.
+	Drain(context.Context, *DrainRequest) (*DrainResponse, error)
+	// Backup streams a copy of the store as it is at one moment, while the edge works on.
+	// FAILED_PRECONDITION with STORE_NONE if the edge has no store.
+	Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error
 	// TailEvents streams what clients send and what is sent to them, from now on. A slow reader
 	// misses entries and is told how many.
 	TailEvents(*TailEventsRequest, grpc.ServerStreamingServer[TailEventsResponse]) error
@@ -190,6 +303,24 @@ func (UnimplementedAdminServiceServer) RedriveDeadLetters(context.Context, *Redr
 }
 func (UnimplementedAdminServiceServer) SeekGroup(context.Context, *SeekGroupRequest) (*SeekGroupResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SeekGroup not implemented")
+}
+func (UnimplementedAdminServiceServer) PauseGroup(context.Context, *PauseGroupRequest) (*PauseGroupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseGroup not implemented")
+}
+func (UnimplementedAdminServiceServer) ResumeGroup(context.Context, *ResumeGroupRequest) (*ResumeGroupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeGroup not implemented")
+}
+func (UnimplementedAdminServiceServer) ListSlowClients(context.Context, *ListSlowClientsRequest) (*ListSlowClientsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSlowClients not implemented")
+}
+func (UnimplementedAdminServiceServer) ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRefusals not implemented")
+}
+func (UnimplementedAdminServiceServer) Drain(context.Context, *DrainRequest) (*DrainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Drain not implemented")
+}
+func (UnimplementedAdminServiceServer) Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error {
+	return status.Error(codes.Unimplemented, "method Backup not implemented")
 }
 func (UnimplementedAdminServiceServer) TailEvents(*TailEventsRequest, grpc.ServerStreamingServer[TailEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method TailEvents not implemented")
@@ -305,6 +436,107 @@ func _AdminService_SeekGroup_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_PauseGroup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseGroupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).PauseGroup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_PauseGroup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).PauseGroup(ctx, req.(*PauseGroupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ResumeGroup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeGroupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ResumeGroup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ResumeGroup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ResumeGroup(ctx, req.(*ResumeGroupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListSlowClients_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSlowClientsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListSlowClients(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListSlowClients_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListSlowClients(ctx, req.(*ListSlowClientsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListRefusals(ctx, req.(*ListRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Drain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Drain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Drain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Drain(ctx, req.(*DrainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Backup_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackupRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).Backup(m, &grpc.GenericServerStream[BackupRequest, BackupResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_BackupServer = grpc.ServerStreamingServer[BackupResponse]
+
 func _AdminService_TailEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(TailEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -343,8 +575,33 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "SeekGroup",
 			Handler:    _AdminService_SeekGroup_Handler,
 		},
+		{
+			MethodName: "PauseGroup",
+			Handler:    _AdminService_PauseGroup_Handler,
+		},
+		{
+			MethodName: "ResumeGroup",
+			Handler:    _AdminService_ResumeGroup_Handler,
+		},
+		{
+			MethodName: "ListSlowClients",
+			Handler:    _AdminService_ListSlowClients_Handler,
+		},
+		{
+			MethodName: "ListRefusals",
+			Handler:    _AdminService_ListRefusals_Handler,
+		},
+		{
+			MethodName: "Drain",
+			Handler:    _AdminService_Drain_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Backup",
+			Handler:       _AdminService_Backup_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "TailEvents",
 			Handler:       _AdminService_TailEvents_Handler,

@@ -104,7 +104,10 @@ type Command struct {
 	//	*Command_Update
 	Op isCommand_Op `protobuf_oneof:"op"`
 	// True: a result is sent only if the command fails.
-	Quiet         bool `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	Quiet bool `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	// The W3C traceparent of what made the command: Delivery.trace_parent, or that of a span of the
+	// backend's own. Empty: nobody traces it. One that is malformed is ignored.
+	TraceParent   string `protobuf:"bytes,8,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +206,13 @@ func (x *Command) GetQuiet() bool {
 		return x.Quiet
 	}
 	return false
+}
+
+func (x *Command) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
+	}
+	return ""
 }
 
 type isCommand_Op interface {
@@ -1066,7 +1076,7 @@ var File_sioedge_v1_command_proto protoreflect.FileDescriptor
 const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"\x18sioedge/v1/command.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xb3\x02\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xd6\x02\n" +
 	"\aCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12&\n" +
@@ -1077,7 +1087,8 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"disconnect\x18\x05 \x01(\v2\x16.sioedge.v1.DisconnectH\x00R\n" +
 	"disconnect\x123\n" +
 	"\x06update\x18\x06 \x01(\v2\x19.sioedge.v1.UpdateSessionH\x00R\x06update\x12\x14\n" +
-	"\x05quiet\x18\a \x01(\bR\x05quietB\x04\n" +
+	"\x05quiet\x18\a \x01(\bR\x05quiet\x12!\n" +
+	"\ftrace_parent\x18\b \x01(\tR\vtraceParentB\x04\n" +
 	"\x02op\"\xcb\x01\n" +
 	"\x06Target\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +

@@ -119,7 +119,9 @@ type EmitWithAckRequest struct {
 	// Idempotency key, as in Command.
 	CommandId string `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
 	// The event; its ack gives the timeout.
-	Emit          *Emit `protobuf:"bytes,2,opt,name=emit,proto3" json:"emit,omitempty"`
+	Emit *Emit `protobuf:"bytes,2,opt,name=emit,proto3" json:"emit,omitempty"`
+	// As in Command.
+	TraceParent   string `protobuf:"bytes,3,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +168,13 @@ func (x *EmitWithAckRequest) GetEmit() *Emit {
 		return x.Emit
 	}
 	return nil
+}
+
+func (x *EmitWithAckRequest) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
+	}
+	return ""
 }
 
 // EmitWithAckResponse is one answer, or the end.
@@ -264,11 +273,12 @@ const file_sioedge_v1_command_service_proto_rawDesc = "" +
 	"\x0eExecuteRequest\x12/\n" +
 	"\bcommands\x18\x01 \x03(\v2\x13.sioedge.v1.CommandR\bcommands\"F\n" +
 	"\x0fExecuteResponse\x123\n" +
-	"\aresults\x18\x01 \x03(\v2\x19.sioedge.v1.CommandResultR\aresults\"Y\n" +
+	"\aresults\x18\x01 \x03(\v2\x19.sioedge.v1.CommandResultR\aresults\"|\n" +
 	"\x12EmitWithAckRequest\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12$\n" +
-	"\x04emit\x18\x02 \x01(\v2\x10.sioedge.v1.EmitR\x04emit\"\x7f\n" +
+	"\x04emit\x18\x02 \x01(\v2\x10.sioedge.v1.EmitR\x04emit\x12!\n" +
+	"\ftrace_parent\x18\x03 \x01(\tR\vtraceParent\"\x7f\n" +
 	"\x13EmitWithAckResponse\x12)\n" +
 	"\x03ack\x18\x01 \x01(\v2\x15.sioedge.v1.ClientAckH\x00R\x03ack\x122\n" +
 	"\asummary\x18\x02 \x01(\v2\x16.sioedge.v1.AckSummaryH\x00R\asummaryB\t\n" +

@@ -1832,7 +1832,10 @@ type Delivery struct {
 	// 1 the first time, counting deliveries to any member.
 	Attempt uint32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// The event.
-	Event         *Event `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	Event *Event `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	// The W3C traceparent of the delivery, if its event is traced; empty otherwise. A command made
+	// while handling it carries it on, see Command.trace_parent.
+	TraceParent   string `protobuf:"bytes,4,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1886,6 +1889,13 @@ func (x *Delivery) GetEvent() *Event {
 		return x.Event
 	}
 	return nil
+}
+
+func (x *Delivery) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
+	}
+	return ""
 }
 
 // CommandResultBatch is results in the order of their commands.
@@ -2335,12 +2345,13 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\rDeliveryBatch\x124\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x14.sioedge.v1.DeliveryR\n" +
-	"deliveries\"n\n" +
+	"deliveries\"\x91\x01\n" +
 	"\bDelivery\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\x04R\n" +
 	"deliveryId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12'\n" +
-	"\x05event\x18\x03 \x01(\v2\x11.sioedge.v1.EventR\x05event\"I\n" +
+	"\x05event\x18\x03 \x01(\v2\x11.sioedge.v1.EventR\x05event\x12!\n" +
+	"\ftrace_parent\x18\x04 \x01(\tR\vtraceParent\"I\n" +
 	"\x12CommandResultBatch\x123\n" +
 	"\aresults\x18\x01 \x03(\v2\x19.sioedge.v1.CommandResultR\aresults\"q\n" +
 	"\x0eClientAckBatch\x12)\n" +

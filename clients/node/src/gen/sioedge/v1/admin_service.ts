@@ -2,11 +2,12 @@
 // @generated from file sioedge/v1/admin_service.proto (package sioedge.v1, syntax proto3)
 /* eslint-disable */
 
-import { type Init, type Reader, type Writer } from "../../../wire/index";
+import { EMPTY, type Init, type Reader, type Writer } from "../../../wire/index";
 import { type Timestamp, readTimestamp, writeTimestamp } from "../../google/protobuf/timestamp";
 import { type GroupSpec, readGroupSpec, writeGroupSpec, type Cursor, readCursor, writeCursor } from "../../sioedge/v1/event_service";
 import { type Duration, readDuration, writeDuration } from "../../google/protobuf/duration";
 import { type Event, readEvent, writeEvent, type Payload, readPayload, writePayload } from "../../sioedge/v1/event";
+import { type Session, readSession, writeSession } from "../../sioedge/v1/session";
 import { type Target, readTarget, writeTarget, type Emit, readEmit, writeEmit, type Receipt, readReceipt, writeReceipt } from "../../sioedge/v1/command";
 
 /**
@@ -243,10 +244,14 @@ export interface Group {
    * Settled events that SeekGroup can deliver again.
    */
   retainedEvents: number;
+  /**
+   * Nothing is delivered: see PauseGroup.
+   */
+  paused: boolean;
 }
 
 export function readGroup(r: Reader, end: number): Group {
-  const m: Group = { name: "", spec: undefined, members: [], backlogEvents: 0, backlogBytes: 0, backlogAge: undefined, inFlight: 0, redelivered: 0, deadLetters: 0, pausedClients: 0, retainedEvents: 0 };
+  const m: Group = { name: "", spec: undefined, members: [], backlogEvents: 0, backlogBytes: 0, backlogAge: undefined, inFlight: 0, redelivered: 0, deadLetters: 0, pausedClients: 0, retainedEvents: 0, paused: false };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -261,6 +266,7 @@ export function readGroup(r: Reader, end: number): Group {
       case 72: m.deadLetters = r.uint64(); break;
       case 80: m.pausedClients = r.uint64(); break;
       case 88: m.retainedEvents = r.uint64(); break;
+      case 96: m.paused = r.bool(); break;
       default: r.skip(tag);
     }
   }
@@ -279,6 +285,7 @@ export function writeGroup(w: Writer, m: Init<Group>): void {
   if (m.deadLetters) { w.tag(72); w.uint64(m.deadLetters); }
   if (m.pausedClients) { w.tag(80); w.uint64(m.pausedClients); }
   if (m.retainedEvents) { w.tag(88); w.uint64(m.retainedEvents); }
+  if (m.paused) { w.tag(96); w.bool(m.paused); }
 }
 
 /**
@@ -598,6 +605,417 @@ export function readSeekGroupResponse(r: Reader, end: number): SeekGroupResponse
 export function writeSeekGroupResponse(w: Writer, m: Init<SeekGroupResponse>): void {
   if (m.dropped) { w.tag(8); w.uint64(m.dropped); }
   if (m.replayed) { w.tag(16); w.uint64(m.replayed); }
+}
+
+/**
+ * PauseGroupRequest names a group.
+ */
+export interface PauseGroupRequest {
+  /**
+   * The group.
+   */
+  group: string;
+}
+
+export function readPauseGroupRequest(r: Reader, end: number): PauseGroupRequest {
+  const m: PauseGroupRequest = { group: "" };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writePauseGroupRequest(w: Writer, m: Init<PauseGroupRequest>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+}
+
+/**
+ * PauseGroupResponse says that the group is paused.
+ */
+export interface PauseGroupResponse {
+}
+
+export function readPauseGroupResponse(r: Reader, end: number): PauseGroupResponse {
+  const m: PauseGroupResponse = {  };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writePauseGroupResponse(w: Writer, m: Init<PauseGroupResponse>): void {
+  void w, m;
+}
+
+/**
+ * ResumeGroupRequest names a group.
+ */
+export interface ResumeGroupRequest {
+  /**
+   * The group.
+   */
+  group: string;
+}
+
+export function readResumeGroupRequest(r: Reader, end: number): ResumeGroupRequest {
+  const m: ResumeGroupRequest = { group: "" };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeResumeGroupRequest(w: Writer, m: Init<ResumeGroupRequest>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+}
+
+/**
+ * ResumeGroupResponse says that the group is delivered to.
+ */
+export interface ResumeGroupResponse {
+}
+
+export function readResumeGroupResponse(r: Reader, end: number): ResumeGroupResponse {
+  const m: ResumeGroupResponse = {  };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeResumeGroupResponse(w: Writer, m: Init<ResumeGroupResponse>): void {
+  void w, m;
+}
+
+/**
+ * ListSlowClientsRequest asks for slow clients.
+ */
+export interface ListSlowClientsRequest {
+  /**
+   * At most so many; 0 means 20, more than 1,000 means 1,000.
+   */
+  limit: number;
+}
+
+export function readListSlowClientsRequest(r: Reader, end: number): ListSlowClientsRequest {
+  const m: ListSlowClientsRequest = { limit: 0 };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.limit = r.uint32(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListSlowClientsRequest(w: Writer, m: Init<ListSlowClientsRequest>): void {
+  if (m.limit) { w.tag(8); w.uint32(m.limit); }
+}
+
+/**
+ * ListSlowClientsResponse is the slow clients.
+ */
+export interface ListSlowClientsResponse {
+  /**
+   * Those for which most is waiting first.
+   */
+  clients: SlowClient[];
+  /**
+   * What may wait for one client, in bytes; more closes its connection.
+   */
+  maxQueuedBytes: number;
+  /**
+   * The same in packets.
+   */
+  maxQueuedPackets: number;
+}
+
+export function readListSlowClientsResponse(r: Reader, end: number): ListSlowClientsResponse {
+  const m: ListSlowClientsResponse = { clients: [], maxQueuedBytes: 0, maxQueuedPackets: 0 };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.clients.push(r.message(readSlowClient)); break;
+      case 16: m.maxQueuedBytes = r.uint64(); break;
+      case 24: m.maxQueuedPackets = r.uint32(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListSlowClientsResponse(w: Writer, m: Init<ListSlowClientsResponse>): void {
+  if (m.clients) for (const v of m.clients) { w.tag(10); w.message(writeSlowClient, v); }
+  if (m.maxQueuedBytes) { w.tag(16); w.uint64(m.maxQueuedBytes); }
+  if (m.maxQueuedPackets) { w.tag(24); w.uint32(m.maxQueuedPackets); }
+}
+
+/**
+ * SlowClient is a connection that holds something up.
+ */
+export interface SlowClient {
+  /**
+   * Where it comes from.
+   */
+  remoteAddr: string;
+  /**
+   * "websocket" or "polling".
+   */
+  transport: string;
+  /**
+   * What waits for it, in bytes. A polling client between two polls is not slow, but counts.
+   */
+  queuedBytes: number;
+  /**
+   * The same in packets.
+   */
+  queuedPackets: number;
+  /**
+   * It is not read because some group has no room for its events.
+   */
+  paused: boolean;
+  /**
+   * Its sessions.
+   */
+  sessions: Session[];
+}
+
+export function readSlowClient(r: Reader, end: number): SlowClient {
+  const m: SlowClient = { remoteAddr: "", transport: "", queuedBytes: 0, queuedPackets: 0, paused: false, sessions: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.remoteAddr = r.string(); break;
+      case 18: m.transport = r.string(); break;
+      case 24: m.queuedBytes = r.uint64(); break;
+      case 32: m.queuedPackets = r.uint32(); break;
+      case 40: m.paused = r.bool(); break;
+      case 50: m.sessions.push(r.message(readSession)); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeSlowClient(w: Writer, m: Init<SlowClient>): void {
+  if (m.remoteAddr?.length) { w.tag(10); w.string(m.remoteAddr); }
+  if (m.transport?.length) { w.tag(18); w.string(m.transport); }
+  if (m.queuedBytes) { w.tag(24); w.uint64(m.queuedBytes); }
+  if (m.queuedPackets) { w.tag(32); w.uint32(m.queuedPackets); }
+  if (m.paused) { w.tag(40); w.bool(m.paused); }
+  if (m.sessions) for (const v of m.sessions) { w.tag(50); w.message(writeSession, v); }
+}
+
+/**
+ * ListRefusalsRequest asks for refusals.
+ */
+export interface ListRefusalsRequest {
+}
+
+export function readListRefusalsRequest(r: Reader, end: number): ListRefusalsRequest {
+  const m: ListRefusalsRequest = {  };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListRefusalsRequest(w: Writer, m: Init<ListRefusalsRequest>): void {
+  void w, m;
+}
+
+/**
+ * ListRefusalsResponse is the refusals.
+ */
+export interface ListRefusalsResponse {
+  /**
+   * Only what has happened, by layer and reason.
+   */
+  refusals: Refusal[];
+}
+
+export function readListRefusalsResponse(r: Reader, end: number): ListRefusalsResponse {
+  const m: ListRefusalsResponse = { refusals: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.refusals.push(r.message(readRefusal)); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeListRefusalsResponse(w: Writer, m: Init<ListRefusalsResponse>): void {
+  if (m.refusals) for (const v of m.refusals) { w.tag(10); w.message(writeRefusal, v); }
+}
+
+/**
+ * Refusal is one reason for which clients, requests or packets were turned away.
+ */
+export interface Refusal {
+  /**
+   * Where: "tcp", "http", "socketio" …
+   */
+  layer: string;
+  /**
+   * Why: one of a closed list for each layer.
+   */
+  reason: string;
+  /**
+   * How often, since the edge started.
+   */
+  count: number;
+  /**
+   * When last.
+   */
+  lastAt: Timestamp | undefined;
+}
+
+export function readRefusal(r: Reader, end: number): Refusal {
+  const m: Refusal = { layer: "", reason: "", count: 0, lastAt: undefined };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.layer = r.string(); break;
+      case 18: m.reason = r.string(); break;
+      case 24: m.count = r.uint64(); break;
+      case 34: m.lastAt = r.message(readTimestamp); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeRefusal(w: Writer, m: Init<Refusal>): void {
+  if (m.layer?.length) { w.tag(10); w.string(m.layer); }
+  if (m.reason?.length) { w.tag(18); w.string(m.reason); }
+  if (m.count) { w.tag(24); w.uint64(m.count); }
+  if (m.lastAt !== undefined) { w.tag(34); w.message(writeTimestamp, m.lastAt); }
+}
+
+/**
+ * DrainRequest asks the edge to end.
+ */
+export interface DrainRequest {
+}
+
+export function readDrainRequest(r: Reader, end: number): DrainRequest {
+  const m: DrainRequest = {  };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeDrainRequest(w: Writer, m: Init<DrainRequest>): void {
+  void w, m;
+}
+
+/**
+ * DrainResponse says that the drain has begun.
+ */
+export interface DrainResponse {
+  /**
+   * The edge has exited after so long.
+   */
+  within: Duration | undefined;
+  /**
+   * Connections that are to be closed.
+   */
+  connections: number;
+}
+
+export function readDrainResponse(r: Reader, end: number): DrainResponse {
+  const m: DrainResponse = { within: undefined, connections: 0 };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.within = r.message(readDuration); break;
+      case 16: m.connections = r.uint64(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeDrainResponse(w: Writer, m: Init<DrainResponse>): void {
+  if (m.within !== undefined) { w.tag(10); w.message(writeDuration, m.within); }
+  if (m.connections) { w.tag(16); w.uint64(m.connections); }
+}
+
+/**
+ * BackupRequest asks for a copy of the store.
+ */
+export interface BackupRequest {
+}
+
+export function readBackupRequest(r: Reader, end: number): BackupRequest {
+  const m: BackupRequest = {  };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeBackupRequest(w: Writer, m: Init<BackupRequest>): void {
+  void w, m;
+}
+
+/**
+ * BackupResponse is a part of the copy.
+ */
+export interface BackupResponse {
+  /**
+   * In the first message: the size of the whole, in bytes.
+   */
+  size: number;
+  /**
+   * What comes next. All parts together are a store file.
+   */
+  data: Buffer;
+}
+
+export function readBackupResponse(r: Reader, end: number): BackupResponse {
+  const m: BackupResponse = { size: 0, data: EMPTY };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.size = r.uint64(); break;
+      case 18: m.data = r.bytes(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeBackupResponse(w: Writer, m: Init<BackupResponse>): void {
+  if (m.size) { w.tag(8); w.uint64(m.size); }
+  if (m.data?.length) { w.tag(18); w.bytes(m.data); }
 }
 
 /**

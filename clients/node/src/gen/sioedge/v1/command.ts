@@ -69,10 +69,15 @@ export interface Command {
    * True: a result is sent only if the command fails.
    */
   quiet: boolean;
+  /**
+   * The W3C traceparent of what made the command: Delivery.trace_parent, or that of a span of the
+   * backend's own. Empty: nobody traces it. One that is malformed is ignored.
+   */
+  traceParent: string;
 }
 
 export function readCommand(r: Reader, end: number): Command {
-  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, quiet: false };
+  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, quiet: false, traceParent: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -83,6 +88,7 @@ export function readCommand(r: Reader, end: number): Command {
       case 42: m.disconnect = r.message(readDisconnect); break;
       case 50: m.update = r.message(readUpdateSession); break;
       case 56: m.quiet = r.bool(); break;
+      case 66: m.traceParent = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -97,6 +103,7 @@ export function writeCommand(w: Writer, m: Init<Command>): void {
   if (m.disconnect !== undefined) { w.tag(42); w.message(writeDisconnect, m.disconnect); }
   if (m.update !== undefined) { w.tag(50); w.message(writeUpdateSession, m.update); }
   if (m.quiet) { w.tag(56); w.bool(m.quiet); }
+  if (m.traceParent?.length) { w.tag(66); w.string(m.traceParent); }
 }
 
 /**

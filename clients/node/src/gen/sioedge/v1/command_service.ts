@@ -69,15 +69,20 @@ export interface EmitWithAckRequest {
    * The event; its ack gives the timeout.
    */
   emit: Emit | undefined;
+  /**
+   * As in Command.
+   */
+  traceParent: string;
 }
 
 export function readEmitWithAckRequest(r: Reader, end: number): EmitWithAckRequest {
-  const m: EmitWithAckRequest = { commandId: "", emit: undefined };
+  const m: EmitWithAckRequest = { commandId: "", emit: undefined, traceParent: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
       case 10: m.commandId = r.string(); break;
       case 18: m.emit = r.message(readEmit); break;
+      case 26: m.traceParent = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -87,6 +92,7 @@ export function readEmitWithAckRequest(r: Reader, end: number): EmitWithAckReque
 export function writeEmitWithAckRequest(w: Writer, m: Init<EmitWithAckRequest>): void {
   if (m.commandId?.length) { w.tag(10); w.string(m.commandId); }
   if (m.emit !== undefined) { w.tag(18); w.message(writeEmit, m.emit); }
+  if (m.traceParent?.length) { w.tag(26); w.string(m.traceParent); }
 }
 
 /**

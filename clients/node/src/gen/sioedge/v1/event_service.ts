@@ -957,16 +957,22 @@ export interface Delivery {
    * The event.
    */
   event: Event | undefined;
+  /**
+   * The W3C traceparent of the delivery, if its event is traced; empty otherwise. A command made
+   * while handling it carries it on, see Command.trace_parent.
+   */
+  traceParent: string;
 }
 
 export function readDelivery(r: Reader, end: number): Delivery {
-  const m: Delivery = { deliveryId: 0, attempt: 0, event: undefined };
+  const m: Delivery = { deliveryId: 0, attempt: 0, event: undefined, traceParent: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
       case 8: m.deliveryId = r.uint64(); break;
       case 16: m.attempt = r.uint32(); break;
       case 26: m.event = r.message(readEvent); break;
+      case 34: m.traceParent = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -977,6 +983,7 @@ export function writeDelivery(w: Writer, m: Init<Delivery>): void {
   if (m.deliveryId) { w.tag(8); w.uint64(m.deliveryId); }
   if (m.attempt) { w.tag(16); w.uint32(m.attempt); }
   if (m.event !== undefined) { w.tag(26); w.message(writeEvent, m.event); }
+  if (m.traceParent?.length) { w.tag(34); w.string(m.traceParent); }
 }
 
 /**

@@ -27,9 +27,10 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sio_edge._gen.sioedge.v1 import command_pb2 as sioedge_dot_v1_dot_command__pb2
 from sio_edge._gen.sioedge.v1 import event_pb2 as sioedge_dot_v1_dot_event__pb2
 from sio_edge._gen.sioedge.v1 import event_service_pb2 as sioedge_dot_v1_dot_event__service__pb2
+from sio_edge._gen.sioedge.v1 import session_pb2 as sioedge_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esioedge/v1/admin_service.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\"\x10\n\x0eGetEdgeRequest\"1\n\x0fGetEdgeResponse\x12\x1e\n\x04\x65\x64ge\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Edge\"\xe9\x01\n\x04\x45\x64ge\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.sioedge.v1.EdgeState\x12\x15\n\ropen_sessions\x18\x05 \x01(\x04\x12\x1a\n\x12suspended_sessions\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x07 \x01(\x04\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nnamespaces\x18\t \x03(\t\"\x13\n\x11ListGroupsRequest\"7\n\x12ListGroupsResponse\x12!\n\x06groups\x18\x01 \x03(\x0b\x32\x11.sioedge.v1.Group\"\xad\x02\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.sioedge.v1.GroupSpec\x12#\n\x07members\x18\x03 \x03(\x0b\x32\x12.sioedge.v1.Member\x12\x16\n\x0e\x62\x61\x63klog_events\x18\x04 \x01(\x04\x12\x15\n\rbacklog_bytes\x18\x05 \x01(\x04\x12.\n\x0b\x62\x61\x63klog_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x13\n\x0bredelivered\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\t \x01(\x04\x12\x16\n\x0epaused_clients\x18\n \x01(\x04\x12\x17\n\x0fretained_events\x18\x0b \x01(\x04\"_\n\x06Member\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ttached\x18\x02 \x01(\x08\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\x04\x12\x10\n\x08sessions\x18\x05 \x01(\x04\"N\n\x16ListDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x17ListDeadLettersResponse\x12,\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x16.sioedge.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\nDeadLetter\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.sioedge.v1.Event\x12\x10\n\x08\x61ttempts\x18\x02 \x01(\r\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x30\n\x0cset_aside_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x19RedriveDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0f\n\x07offsets\x18\x02 \x03(\x04\x12\x0f\n\x07\x64iscard\x18\x03 \x01(\x08\"C\n\x1aRedriveDeadLettersResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\x17\n\x0funknown_offsets\x18\x02 \x03(\x04\"\x91\x01\n\x10SeekGroupRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x10\n\x06latest\x18\x02 \x01(\x08H\x00\x12$\n\x06\x63ursor\x18\x03 \x01(\x0b\x32\x12.sioedge.v1.CursorH\x00\x12*\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\n\n\x08position\"6\n\x11SeekGroupResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x04\x12\x10\n\x08replayed\x18\x02 \x01(\x04\"G\n\x11TailEventsRequest\x12\"\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x0e\n\x06\x65vents\x18\x02 \x03(\t\"\xcb\x01\n\x12TailEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x11.sioedge.v1.EventH\x00\x12&\n\x07\x65mitted\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.EmittedH\x00\x12&\n\x07settled\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.SettledH\x00\x12\x10\n\x06missed\x18\x05 \x01(\x04H\x00\x42\x07\n\x05\x65ntry\"O\n\x07\x45mitted\x12\x1e\n\x04\x65mit\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Emit\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"\xa5\x01\n\x07Settled\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tmember_id\x18\x04 \x01(\t\x12\'\n\x04took\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06nacked\x18\x06 \x01(\x08\x12\"\n\x05reply\x18\x07 \x01(\x0b\x32\x13.sioedge.v1.Payload*V\n\tEdgeState\x12\x1a\n\x16\x45\x44GE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45\x44GE_STATE_READY\x10\x01\x12\x17\n\x13\x45\x44GE_STATE_DRAINING\x10\x02\x32\xf9\x03\n\x0c\x41\x64minService\x12\x42\n\x07GetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n\nListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12Z\n\x0fListDeadLetters\x12\".sioedge.v1.ListDeadLettersRequest\x1a#.sioedge.v1.ListDeadLettersResponse\x12\x63\n\x12RedriveDeadLetters\x12%.sioedge.v1.RedriveDeadLettersRequest\x1a&.sioedge.v1.RedriveDeadLettersResponse\x12H\n\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12M\n\nTailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esioedge/v1/admin_service.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x1esioedge/v1/event_service.proto\x1a\x18sioedge/v1/session.proto\"\x10\n\x0eGetEdgeRequest\"1\n\x0fGetEdgeResponse\x12\x1e\n\x04\x65\x64ge\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Edge\"\xe9\x01\n\x04\x45\x64ge\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.sioedge.v1.EdgeState\x12\x15\n\ropen_sessions\x18\x05 \x01(\x04\x12\x1a\n\x12suspended_sessions\x18\x06 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x07 \x01(\x04\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nnamespaces\x18\t \x03(\t\"\x13\n\x11ListGroupsRequest\"7\n\x12ListGroupsResponse\x12!\n\x06groups\x18\x01 \x03(\x0b\x32\x11.sioedge.v1.Group\"\xbd\x02\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.sioedge.v1.GroupSpec\x12#\n\x07members\x18\x03 \x03(\x0b\x32\x12.sioedge.v1.Member\x12\x16\n\x0e\x62\x61\x63klog_events\x18\x04 \x01(\x04\x12\x15\n\rbacklog_bytes\x18\x05 \x01(\x04\x12.\n\x0b\x62\x61\x63klog_age\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x13\n\x0bredelivered\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\t \x01(\x04\x12\x16\n\x0epaused_clients\x18\n \x01(\x04\x12\x17\n\x0fretained_events\x18\x0b \x01(\x04\x12\x0e\n\x06paused\x18\x0c \x01(\x08\"_\n\x06Member\x12\x11\n\tmember_id\x18\x01 \x01(\t\x12\x10\n\x08\x61ttached\x18\x02 \x01(\x08\x12\x0b\n\x03sdk\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\x04\x12\x10\n\x08sessions\x18\x05 \x01(\x04\"N\n\x16ListDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x17ListDeadLettersResponse\x12,\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x16.sioedge.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\nDeadLetter\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.sioedge.v1.Event\x12\x10\n\x08\x61ttempts\x18\x02 \x01(\r\x12\x11\n\tmember_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x30\n\x0cset_aside_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x19RedriveDeadLettersRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0f\n\x07offsets\x18\x02 \x03(\x04\x12\x0f\n\x07\x64iscard\x18\x03 \x01(\x08\"C\n\x1aRedriveDeadLettersResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\x17\n\x0funknown_offsets\x18\x02 \x03(\x04\"\x91\x01\n\x10SeekGroupRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x10\n\x06latest\x18\x02 \x01(\x08H\x00\x12$\n\x06\x63ursor\x18\x03 \x01(\x0b\x32\x12.sioedge.v1.CursorH\x00\x12*\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\n\n\x08position\"6\n\x11SeekGroupResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x04\x12\x10\n\x08replayed\x18\x02 \x01(\x04\"\"\n\x11PauseGroupRequest\x12\r\n\x05group\x18\x01 \x01(\t\"\x14\n\x12PauseGroupResponse\"#\n\x12ResumeGroupRequest\x12\r\n\x05group\x18\x01 \x01(\t\"\x15\n\x13ResumeGroupResponse\"\'\n\x16ListSlowClientsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"x\n\x17ListSlowClientsResponse\x12\'\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x16.sioedge.v1.SlowClient\x12\x18\n\x10max_queued_bytes\x18\x02 \x01(\x04\x12\x1a\n\x12max_queued_packets\x18\x03 \x01(\r\"\x99\x01\n\nSlowClient\x12\x13\n\x0bremote_addr\x18\x01 \x01(\t\x12\x11\n\ttransport\x18\x02 \x01(\t\x12\x14\n\x0cqueued_bytes\x18\x03 \x01(\x04\x12\x16\n\x0equeued_packets\x18\x04 \x01(\r\x12\x0e\n\x06paused\x18\x05 \x01(\x08\x12%\n\x08sessions\x18\x06 \x03(\x0b\x32\x13.sioedge.v1.Session\"\x15\n\x13ListRefusalsRequest\"=\n\x14ListRefusalsResponse\x12%\n\x08refusals\x18\x01 \x03(\x0b\x32\x13.sioedge.v1.Refusal\"d\n\x07Refusal\x12\r\n\x05layer\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12+\n\x07last_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x0e\n\x0c\x44rainRequest\"O\n\rDrainResponse\x12)\n\x06within\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"\x0f\n\rBackupRequest\",\n\x0e\x42\x61\x63kupResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"G\n\x11TailEventsRequest\x12\"\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x0e\n\x06\x65vents\x18\x02 \x03(\t\"\xcb\x01\n\x12TailEventsResponse\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x11.sioedge.v1.EventH\x00\x12&\n\x07\x65mitted\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.EmittedH\x00\x12&\n\x07settled\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.SettledH\x00\x12\x10\n\x06missed\x18\x05 \x01(\x04H\x00\x42\x07\n\x05\x65ntry\"O\n\x07\x45mitted\x12\x1e\n\x04\x65mit\x18\x01 \x01(\x0b\x32\x10.sioedge.v1.Emit\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"\xa5\x01\n\x07Settled\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\r\n\x05group\x18\x03 \x01(\t\x12\x11\n\tmember_id\x18\x04 \x01(\t\x12\'\n\x04took\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06nacked\x18\x06 \x01(\x08\x12\"\n\x05reply\x18\x07 \x01(\x0b\x32\x13.sioedge.v1.Payload*V\n\tEdgeState\x12\x1a\n\x16\x45\x44GE_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45\x44GE_STATE_READY\x10\x01\x12\x17\n\x13\x45\x44GE_STATE_DRAINING\x10\x02\x32\xc6\x07\n\x0c\x41\x64minService\x12\x42\n\x07GetEdge\x12\x1a.sioedge.v1.GetEdgeRequest\x1a\x1b.sioedge.v1.GetEdgeResponse\x12K\n\nListGroups\x12\x1d.sioedge.v1.ListGroupsRequest\x1a\x1e.sioedge.v1.ListGroupsResponse\x12Z\n\x0fListDeadLetters\x12\".sioedge.v1.ListDeadLettersRequest\x1a#.sioedge.v1.ListDeadLettersResponse\x12\x63\n\x12RedriveDeadLetters\x12%.sioedge.v1.RedriveDeadLettersRequest\x1a&.sioedge.v1.RedriveDeadLettersResponse\x12H\n\tSeekGroup\x12\x1c.sioedge.v1.SeekGroupRequest\x1a\x1d.sioedge.v1.SeekGroupResponse\x12K\n\nPauseGroup\x12\x1d.sioedge.v1.PauseGroupRequest\x1a\x1e.sioedge.v1.PauseGroupResponse\x12N\n\x0bResumeGroup\x12\x1e.sioedge.v1.ResumeGroupRequest\x1a\x1f.sioedge.v1.ResumeGroupResponse\x12Z\n\x0fListSlowClients\x12\".sioedge.v1.ListSlowClientsRequest\x1a#.sioedge.v1.ListSlowClientsResponse\x12Q\n\x0cListRefusals\x12\x1f.sioedge.v1.ListRefusalsRequest\x1a .sioedge.v1.ListRefusalsResponse\x12<\n\x05\x44rain\x12\x18.sioedge.v1.DrainRequest\x1a\x19.sioedge.v1.DrainResponse\x12\x41\n\x06\x42\x61\x63kup\x12\x19.sioedge.v1.BackupRequest\x1a\x1a.sioedge.v1.BackupResponse0\x01\x12M\n\nTailEvents\x12\x1d.sioedge.v1.TailEventsRequest\x1a\x1e.sioedge.v1.TailEventsResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,44 +38,72 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sioedge.v1.admin_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.sioedge.v1P\001Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1'
-  _globals['_EDGESTATE']._serialized_start=2186
-  _globals['_EDGESTATE']._serialized_end=2272
-  _globals['_GETEDGEREQUEST']._serialized_start=193
-  _globals['_GETEDGEREQUEST']._serialized_end=209
-  _globals['_GETEDGERESPONSE']._serialized_start=211
-  _globals['_GETEDGERESPONSE']._serialized_end=260
-  _globals['_EDGE']._serialized_start=263
-  _globals['_EDGE']._serialized_end=496
-  _globals['_LISTGROUPSREQUEST']._serialized_start=498
-  _globals['_LISTGROUPSREQUEST']._serialized_end=517
-  _globals['_LISTGROUPSRESPONSE']._serialized_start=519
-  _globals['_LISTGROUPSRESPONSE']._serialized_end=574
-  _globals['_GROUP']._serialized_start=577
-  _globals['_GROUP']._serialized_end=878
-  _globals['_MEMBER']._serialized_start=880
-  _globals['_MEMBER']._serialized_end=975
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=977
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1055
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1057
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1153
-  _globals['_DEADLETTER']._serialized_start=1156
-  _globals['_DEADLETTER']._serialized_end=1305
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1307
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1383
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=1385
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=1452
-  _globals['_SEEKGROUPREQUEST']._serialized_start=1455
-  _globals['_SEEKGROUPREQUEST']._serialized_end=1600
-  _globals['_SEEKGROUPRESPONSE']._serialized_start=1602
-  _globals['_SEEKGROUPRESPONSE']._serialized_end=1656
-  _globals['_TAILEVENTSREQUEST']._serialized_start=1658
-  _globals['_TAILEVENTSREQUEST']._serialized_end=1729
-  _globals['_TAILEVENTSRESPONSE']._serialized_start=1732
-  _globals['_TAILEVENTSRESPONSE']._serialized_end=1935
-  _globals['_EMITTED']._serialized_start=1937
-  _globals['_EMITTED']._serialized_end=2016
-  _globals['_SETTLED']._serialized_start=2019
-  _globals['_SETTLED']._serialized_end=2184
-  _globals['_ADMINSERVICE']._serialized_start=2275
-  _globals['_ADMINSERVICE']._serialized_end=2780
+  _globals['_EDGESTATE']._serialized_start=3013
+  _globals['_EDGESTATE']._serialized_end=3099
+  _globals['_GETEDGEREQUEST']._serialized_start=219
+  _globals['_GETEDGEREQUEST']._serialized_end=235
+  _globals['_GETEDGERESPONSE']._serialized_start=237
+  _globals['_GETEDGERESPONSE']._serialized_end=286
+  _globals['_EDGE']._serialized_start=289
+  _globals['_EDGE']._serialized_end=522
+  _globals['_LISTGROUPSREQUEST']._serialized_start=524
+  _globals['_LISTGROUPSREQUEST']._serialized_end=543
+  _globals['_LISTGROUPSRESPONSE']._serialized_start=545
+  _globals['_LISTGROUPSRESPONSE']._serialized_end=600
+  _globals['_GROUP']._serialized_start=603
+  _globals['_GROUP']._serialized_end=920
+  _globals['_MEMBER']._serialized_start=922
+  _globals['_MEMBER']._serialized_end=1017
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1019
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1097
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1099
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1195
+  _globals['_DEADLETTER']._serialized_start=1198
+  _globals['_DEADLETTER']._serialized_end=1347
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1349
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1425
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=1427
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=1494
+  _globals['_SEEKGROUPREQUEST']._serialized_start=1497
+  _globals['_SEEKGROUPREQUEST']._serialized_end=1642
+  _globals['_SEEKGROUPRESPONSE']._serialized_start=1644
+  _globals['_SEEKGROUPRESPONSE']._serialized_end=1698
+  _globals['_PAUSEGROUPREQUEST']._serialized_start=1700
+  _globals['_PAUSEGROUPREQUEST']._serialized_end=1734
+  _globals['_PAUSEGROUPRESPONSE']._serialized_start=1736
+  _globals['_PAUSEGROUPRESPONSE']._serialized_end=1756
+  _globals['_RESUMEGROUPREQUEST']._serialized_start=1758
+  _globals['_RESUMEGROUPREQUEST']._serialized_end=1793
+  _globals['_RESUMEGROUPRESPONSE']._serialized_start=1795
+  _globals['_RESUMEGROUPRESPONSE']._serialized_end=1816
+  _globals['_LISTSLOWCLIENTSREQUEST']._serialized_start=1818
+  _globals['_LISTSLOWCLIENTSREQUEST']._serialized_end=1857
+  _globals['_LISTSLOWCLIENTSRESPONSE']._serialized_start=1859
+  _globals['_LISTSLOWCLIENTSRESPONSE']._serialized_end=1979
+  _globals['_SLOWCLIENT']._serialized_start=1982
+  _globals['_SLOWCLIENT']._serialized_end=2135
+  _globals['_LISTREFUSALSREQUEST']._serialized_start=2137
+  _globals['_LISTREFUSALSREQUEST']._serialized_end=2158
+  _globals['_LISTREFUSALSRESPONSE']._serialized_start=2160
+  _globals['_LISTREFUSALSRESPONSE']._serialized_end=2221
+  _globals['_REFUSAL']._serialized_start=2223
+  _globals['_REFUSAL']._serialized_end=2323
+  _globals['_DRAINREQUEST']._serialized_start=2325
+  _globals['_DRAINREQUEST']._serialized_end=2339
+  _globals['_DRAINRESPONSE']._serialized_start=2341
+  _globals['_DRAINRESPONSE']._serialized_end=2420
+  _globals['_BACKUPREQUEST']._serialized_start=2422
+  _globals['_BACKUPREQUEST']._serialized_end=2437
+  _globals['_BACKUPRESPONSE']._serialized_start=2439
+  _globals['_BACKUPRESPONSE']._serialized_end=2483
+  _globals['_TAILEVENTSREQUEST']._serialized_start=2485
+  _globals['_TAILEVENTSREQUEST']._serialized_end=2556
+  _globals['_TAILEVENTSRESPONSE']._serialized_start=2559
+  _globals['_TAILEVENTSRESPONSE']._serialized_end=2762
+  _globals['_EMITTED']._serialized_start=2764
+  _globals['_EMITTED']._serialized_end=2843
+  _globals['_SETTLED']._serialized_start=2846
+  _globals['_SETTLED']._serialized_end=3011
+  _globals['_ADMINSERVICE']._serialized_start=3102
+  _globals['_ADMINSERVICE']._serialized_end=4068
 # @@protoc_insertion_point(module_scope)

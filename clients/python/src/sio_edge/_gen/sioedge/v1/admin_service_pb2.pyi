@@ -5,6 +5,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sio_edge._gen.sioedge.v1 import command_pb2 as _command_pb2
 from sio_edge._gen.sioedge.v1 import event_pb2 as _event_pb2
 from sio_edge._gen.sioedge.v1 import event_service_pb2 as _event_service_pb2
+from sio_edge._gen.sioedge.v1 import session_pb2 as _session_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -66,7 +67,7 @@ class ListGroupsResponse(_message.Message):
     def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("name", "spec", "members", "backlog_events", "backlog_bytes", "backlog_age", "in_flight", "redelivered", "dead_letters", "paused_clients", "retained_events")
+    __slots__ = ("name", "spec", "members", "backlog_events", "backlog_bytes", "backlog_age", "in_flight", "redelivered", "dead_letters", "paused_clients", "retained_events", "paused")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +79,7 @@ class Group(_message.Message):
     DEAD_LETTERS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_CLIENTS_FIELD_NUMBER: _ClassVar[int]
     RETAINED_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     name: str
     spec: _event_service_pb2.GroupSpec
     members: _containers.RepeatedCompositeFieldContainer[Member]
@@ -89,7 +91,8 @@ class Group(_message.Message):
     dead_letters: int
     paused_clients: int
     retained_events: int
-    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_event_service_pb2.GroupSpec, _Mapping]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., backlog_events: _Optional[int] = ..., backlog_bytes: _Optional[int] = ..., backlog_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., redelivered: _Optional[int] = ..., dead_letters: _Optional[int] = ..., paused_clients: _Optional[int] = ..., retained_events: _Optional[int] = ...) -> None: ...
+    paused: bool
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_event_service_pb2.GroupSpec, _Mapping]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., backlog_events: _Optional[int] = ..., backlog_bytes: _Optional[int] = ..., backlog_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., redelivered: _Optional[int] = ..., dead_letters: _Optional[int] = ..., paused_clients: _Optional[int] = ..., retained_events: _Optional[int] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class Member(_message.Message):
     __slots__ = ("member_id", "attached", "sdk", "in_flight", "sessions")
@@ -174,6 +177,104 @@ class SeekGroupResponse(_message.Message):
     dropped: int
     replayed: int
     def __init__(self, dropped: _Optional[int] = ..., replayed: _Optional[int] = ...) -> None: ...
+
+class PauseGroupRequest(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    def __init__(self, group: _Optional[str] = ...) -> None: ...
+
+class PauseGroupResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResumeGroupRequest(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    def __init__(self, group: _Optional[str] = ...) -> None: ...
+
+class ResumeGroupResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSlowClientsRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ListSlowClientsResponse(_message.Message):
+    __slots__ = ("clients", "max_queued_bytes", "max_queued_packets")
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUEUED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUEUED_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    clients: _containers.RepeatedCompositeFieldContainer[SlowClient]
+    max_queued_bytes: int
+    max_queued_packets: int
+    def __init__(self, clients: _Optional[_Iterable[_Union[SlowClient, _Mapping]]] = ..., max_queued_bytes: _Optional[int] = ..., max_queued_packets: _Optional[int] = ...) -> None: ...
+
+class SlowClient(_message.Message):
+    __slots__ = ("remote_addr", "transport", "queued_bytes", "queued_packets", "paused", "sessions")
+    REMOTE_ADDR_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_PACKETS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    remote_addr: str
+    transport: str
+    queued_bytes: int
+    queued_packets: int
+    paused: bool
+    sessions: _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]
+    def __init__(self, remote_addr: _Optional[str] = ..., transport: _Optional[str] = ..., queued_bytes: _Optional[int] = ..., queued_packets: _Optional[int] = ..., paused: _Optional[bool] = ..., sessions: _Optional[_Iterable[_Union[_session_pb2.Session, _Mapping]]] = ...) -> None: ...
+
+class ListRefusalsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListRefusalsResponse(_message.Message):
+    __slots__ = ("refusals",)
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
+    def __init__(self, refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("layer", "reason", "count", "last_at")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_AT_FIELD_NUMBER: _ClassVar[int]
+    layer: str
+    reason: str
+    count: int
+    last_at: _timestamp_pb2.Timestamp
+    def __init__(self, layer: _Optional[str] = ..., reason: _Optional[str] = ..., count: _Optional[int] = ..., last_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DrainRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DrainResponse(_message.Message):
+    __slots__ = ("within", "connections")
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    within: _duration_pb2.Duration
+    connections: int
+    def __init__(self, within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., connections: _Optional[int] = ...) -> None: ...
+
+class BackupRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BackupResponse(_message.Message):
+    __slots__ = ("size", "data")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    data: bytes
+    def __init__(self, size: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class TailEventsRequest(_message.Message):
     __slots__ = ("filter", "events")

@@ -60,6 +60,36 @@ class AdminServiceStub:
                 request_serializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.SerializeToString,
                 response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.FromString,
                 _registered_method=True)
+        self.PauseGroup = channel.unary_unary(
+                '/sioedge.v1.AdminService/PauseGroup',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.PauseGroupRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.PauseGroupResponse.FromString,
+                _registered_method=True)
+        self.ResumeGroup = channel.unary_unary(
+                '/sioedge.v1.AdminService/ResumeGroup',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupResponse.FromString,
+                _registered_method=True)
+        self.ListSlowClients = channel.unary_unary(
+                '/sioedge.v1.AdminService/ListSlowClients',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsResponse.FromString,
+                _registered_method=True)
+        self.ListRefusals = channel.unary_unary(
+                '/sioedge.v1.AdminService/ListRefusals',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsResponse.FromString,
+                _registered_method=True)
+        self.Drain = channel.unary_unary(
+                '/sioedge.v1.AdminService/Drain',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.DrainRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.DrainResponse.FromString,
+                _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/sioedge.v1.AdminService/Backup',
+                request_serializer=sioedge_dot_v1_dot_admin__service__pb2.BackupRequest.SerializeToString,
+                response_deserializer=sioedge_dot_v1_dot_admin__service__pb2.BackupResponse.FromString,
+                _registered_method=True)
         self.TailEvents = channel.unary_stream(
                 '/sioedge.v1.AdminService/TailEvents',
                 request_serializer=sioedge_dot_v1_dot_admin__service__pb2.TailEventsRequest.SerializeToString,
@@ -117,6 +147,55 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseGroup(self, request, context):
+        """PauseGroup stops delivering to a group: its members stay attached and settle what they have,
+        its events wait within the bounds of its backlog, and clients that need its decision are not
+        let in meanwhile. It stays so over restarts of the edge and of the group until ResumeGroup.
+        NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeGroup(self, request, context):
+        """ResumeGroup takes PauseGroup back. NOT_FOUND with GROUP_UNKNOWN if there is no such group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSlowClients(self, request, context):
+        """ListSlowClients returns the connections for which most is waiting, and those that are not read
+        because a group has no room. It goes through all connections.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusals(self, request, context):
+        """ListRefusals says what was turned away since the edge started, and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drain(self, request, context):
+        """Drain ends the edge as SIGTERM does: it takes no new clients, closes the connections of the
+        others at an even rate, so that they come back elsewhere or to the next start, keeps their
+        sessions, and exits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Backup(self, request, context):
+        """Backup streams a copy of the store as it is at one moment, while the edge works on.
+        FAILED_PRECONDITION with STORE_NONE if the edge has no store.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def TailEvents(self, request, context):
         """TailEvents streams what clients send and what is sent to them, from now on. A slow reader
         misses entries and is told how many.
@@ -152,6 +231,36 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SeekGroup,
                     request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.FromString,
                     response_serializer=sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.SerializeToString,
+            ),
+            'PauseGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseGroup,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.PauseGroupRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.PauseGroupResponse.SerializeToString,
+            ),
+            'ResumeGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeGroup,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupResponse.SerializeToString,
+            ),
+            'ListSlowClients': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSlowClients,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsResponse.SerializeToString,
+            ),
+            'ListRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusals,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsResponse.SerializeToString,
+            ),
+            'Drain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Drain,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.DrainRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.DrainResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=sioedge_dot_v1_dot_admin__service__pb2.BackupRequest.FromString,
+                    response_serializer=sioedge_dot_v1_dot_admin__service__pb2.BackupResponse.SerializeToString,
             ),
             'TailEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.TailEvents,
@@ -295,6 +404,168 @@ class AdminService:
             '/sioedge.v1.AdminService/SeekGroup',
             sioedge_dot_v1_dot_admin__service__pb2.SeekGroupRequest.SerializeToString,
             sioedge_dot_v1_dot_admin__service__pb2.SeekGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/PauseGroup',
+            sioedge_dot_v1_dot_admin__service__pb2.PauseGroupRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.PauseGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/ResumeGroup',
+            sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.ResumeGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSlowClients(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/ListSlowClients',
+            sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.ListSlowClientsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/ListRefusals',
+            sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.ListRefusalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sioedge.v1.AdminService/Drain',
+            sioedge_dot_v1_dot_admin__service__pb2.DrainRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.DrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sioedge.v1.AdminService/Backup',
+            sioedge_dot_v1_dot_admin__service__pb2.BackupRequest.SerializeToString,
+            sioedge_dot_v1_dot_admin__service__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

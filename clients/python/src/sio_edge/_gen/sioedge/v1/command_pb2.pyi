@@ -27,7 +27,7 @@ ACK_OUTCOME_DISCONNECTED: AckOutcome
 ACK_OUTCOME_DROPPED: AckOutcome
 
 class Command(_message.Message):
-    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "quiet")
+    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "quiet", "trace_parent")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
     JOIN_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class Command(_message.Message):
     DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     QUIET_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     emit: Emit
     join: Join
@@ -42,7 +43,8 @@ class Command(_message.Message):
     disconnect: Disconnect
     update: UpdateSession
     quiet: bool
-    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., quiet: _Optional[bool] = ...) -> None: ...
+    trace_parent: str
+    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., quiet: _Optional[bool] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("namespace", "rooms", "sids", "user_ids", "everyone", "except_rooms", "except_sids")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sio_edge._gen.sioedge.v1 import command_pb2 as sioedge_dot_v1_dot_command__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sioedge/v1/command_service.proto\x12\nsioedge.v1\x1a\x18sioedge/v1/command.proto\"7\n\x0e\x45xecuteRequest\x12%\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x13.sioedge.v1.Command\"=\n\x0f\x45xecuteResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.sioedge.v1.CommandResult\"H\n\x12\x45mitWithAckRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x1e\n\x04\x65mit\x18\x02 \x01(\x0b\x32\x10.sioedge.v1.Emit\"q\n\x13\x45mitWithAckResponse\x12$\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x15.sioedge.v1.ClientAckH\x00\x12)\n\x07summary\x18\x02 \x01(\x0b\x32\x16.sioedge.v1.AckSummaryH\x00\x42\t\n\x07message2\xa6\x01\n\x0e\x43ommandService\x12\x42\n\x07\x45xecute\x12\x1a.sioedge.v1.ExecuteRequest\x1a\x1b.sioedge.v1.ExecuteResponse\x12P\n\x0b\x45mitWithAck\x12\x1e.sioedge.v1.EmitWithAckRequest\x1a\x1f.sioedge.v1.EmitWithAckResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sioedge/v1/command_service.proto\x12\nsioedge.v1\x1a\x18sioedge/v1/command.proto\"7\n\x0e\x45xecuteRequest\x12%\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x13.sioedge.v1.Command\"=\n\x0f\x45xecuteResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.sioedge.v1.CommandResult\"^\n\x12\x45mitWithAckRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x1e\n\x04\x65mit\x18\x02 \x01(\x0b\x32\x10.sioedge.v1.Emit\x12\x14\n\x0ctrace_parent\x18\x03 \x01(\t\"q\n\x13\x45mitWithAckResponse\x12$\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x15.sioedge.v1.ClientAckH\x00\x12)\n\x07summary\x18\x02 \x01(\x0b\x32\x16.sioedge.v1.AckSummaryH\x00\x42\t\n\x07message2\xa6\x01\n\x0e\x43ommandService\x12\x42\n\x07\x45xecute\x12\x1a.sioedge.v1.ExecuteRequest\x1a\x1b.sioedge.v1.ExecuteResponse\x12P\n\x0b\x45mitWithAck\x12\x1e.sioedge.v1.EmitWithAckRequest\x1a\x1f.sioedge.v1.EmitWithAckResponse0\x01\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTERESPONSE']._serialized_start=131
   _globals['_EXECUTERESPONSE']._serialized_end=192
   _globals['_EMITWITHACKREQUEST']._serialized_start=194
-  _globals['_EMITWITHACKREQUEST']._serialized_end=266
-  _globals['_EMITWITHACKRESPONSE']._serialized_start=268
-  _globals['_EMITWITHACKRESPONSE']._serialized_end=381
-  _globals['_COMMANDSERVICE']._serialized_start=384
-  _globals['_COMMANDSERVICE']._serialized_end=550
+  _globals['_EMITWITHACKREQUEST']._serialized_end=288
+  _globals['_EMITWITHACKRESPONSE']._serialized_start=290
+  _globals['_EMITWITHACKRESPONSE']._serialized_end=403
+  _globals['_COMMANDSERVICE']._serialized_start=406
+  _globals['_COMMANDSERVICE']._serialized_end=572
 # @@protoc_insertion_point(module_scope)

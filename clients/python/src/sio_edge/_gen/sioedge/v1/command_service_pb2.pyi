@@ -20,12 +20,14 @@ class ExecuteResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[_command_pb2.CommandResult, _Mapping]]] = ...) -> None: ...
 
 class EmitWithAckRequest(_message.Message):
-    __slots__ = ("command_id", "emit")
+    __slots__ = ("command_id", "emit", "trace_parent")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     emit: _command_pb2.Emit
-    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[_command_pb2.Emit, _Mapping]] = ...) -> None: ...
+    trace_parent: str
+    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[_command_pb2.Emit, _Mapping]] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class EmitWithAckResponse(_message.Message):
     __slots__ = ("ack", "summary")

@@ -282,14 +282,16 @@ class DeliveryBatch(_message.Message):
     def __init__(self, deliveries: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("delivery_id", "attempt", "event")
+    __slots__ = ("delivery_id", "attempt", "event", "trace_parent")
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     delivery_id: int
     attempt: int
     event: _event_pb2.Event
-    def __init__(self, delivery_id: _Optional[int] = ..., attempt: _Optional[int] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
+    trace_parent: str
+    def __init__(self, delivery_id: _Optional[int] = ..., attempt: _Optional[int] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class CommandResultBatch(_message.Message):
     __slots__ = ("results",)
