@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ func (l *loader) relations(s settings) {
 			l.fault("static-dir", "a directory that is there")
 		}
 	}
+	l.secrecy(s)
 	for _, p := range s.TrustedProxies {
 		if _, err := network(p); err != nil {
 			l.fault("trusted-proxies", "addresses or networks, such as 10.0.0.0/8")
@@ -183,6 +185,12 @@ func (s settings) edge() edge.Config {
 		MaxConnections: int(s.MaxConnections),
 		DrainTimeout:   time.Duration(s.DrainTimeout),
 	}
+	switch {
+	case s.TlsCertFile != "":
+		c.TLS = &edge.TLS{CertFile: string(s.TlsCertFile), KeyFile: string(s.TlsKeyFile)}
+	case len(s.AcmeDomains) > 0:
+		c.TLS = &edge.TLS{ACME: &edge.ACME{Domains: s.AcmeDomains, Email: string(s.AcmeEmail), Directory: string(s.AcmeDirectory), CacheDir: s.acmeCache()}}
+	}
 	for _, p := range s.TrustedProxies {
 		n, _ := network(p) // checked by relations, as what follows
 		c.TrustedProxies = append(c.TrustedProxies, n)
@@ -217,6 +225,7 @@ func (s settings) engineio() engineio.Config {
 	c.Headers, _ = headers(s.ResponseHeaders)
 	if s.Cookie != "" {
 		c.Cookie, _ = cookie(s.Cookie)
+		c.Cookie.Secure = c.Cookie.Secure || s.secure()
 	}
 	return c
 }
@@ -245,9 +254,15 @@ func (s settings) socketio() socketio.Config {
 	}
 }
 
-// insecure names the options in force that an operator should know of when the edge is attacked.
+// insecure names the options in force that an operator should know of when the edge is attacked:
+// every toggle that switches a check off, whose names all begin alike, and a few others.
 func (s settings) insecure() []string {
 	var all []string
+	for f, v := range reflect.ValueOf(s).Fields() {
+		if key := keyOf(f.Name); strings.HasPrefix(key, "insecure-") && v.Interface() == toggle(true) {
+			all = append(all, key)
+		}
+	}
 	for option, on := range map[string]bool{
 		"cors-origin":     slices.Contains(s.CorsOrigin, "*"),
 		"ops-listen":      s.OpsListen != "" && address(s.OpsListen, true) != nil,

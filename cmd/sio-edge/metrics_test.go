@@ -31,7 +31,7 @@ func (p *process) scrape(t *testing.T) map[string]float64 {
 // What /metrics of a running edge says after traffic that is known.
 func TestMetrics(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
-	p := startEdge(t, "--namespaces", "/,/room-*", "--pprof", "--cors-origin", "*")
+	p := startEdge(t, append(certify(t, t.TempDir(), "edge.test"), "--namespaces", "/,/room-*", "--pprof", "--cors-origin", "*")...)
 	release := p.backend(t)
 	a, b := p.join(t), p.join(t)
 	a.send(`420["sum",1,2]`)

@@ -68,6 +68,7 @@ func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Log
 		}
 		return
 	}
+	front.ReloadCertificate()
 	merged := *l.now.Load()
 	changed, pending := merged.adopt(next)
 	l.level.Set(levelOf(merged))

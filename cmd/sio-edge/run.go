@@ -67,7 +67,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	measured.Watch(metrics.Sources{Version: version, Identity: id,
 		MaxConnections: func() int { return int(l.now.Load().MaxConnections) }, Insecure: func() []string { return l.now.Load().insecure() },
-		Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands})
+		CertificateExpires: front.CertificateExpires, Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
 		return fmt.Errorf("listen for backends: %w", err)
@@ -83,6 +83,11 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	go func() {
 		defer close(reloads)
 		l.watch(ctx, engine, front, log)
+	}()
+	warnings := make(chan struct{}) // awaited below
+	go func() {
+		defer close(warnings)
+		l.warn(ctx, log)
 	}()
 	go func() {
 		defer drain() // an edge that backends cannot reach is of no use to clients
@@ -101,6 +106,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		err = e
 	}
 	<-reloads
+	<-warnings
 	return err
 }
 

@@ -30,7 +30,11 @@ func (serveCmd) Run(flags flagValues) error {
 
 // banner says where everything is: the first thing that anyone reads of an edge.
 func banner(w io.Writer, s settings, clients, backends, ops net.Addr, store string) {
-	fmt.Fprintf(w, "sio-edge %s   clients http://%s%s", version, dialable(clients), s.Path)
+	scheme := "http"
+	if s.secure() {
+		scheme = "https"
+	}
+	fmt.Fprintf(w, "sio-edge %s   clients %s://%s%s", version, scheme, dialable(clients), s.Path)
 	if backends != nil {
 		fmt.Fprintf(w, "   backends %s", dialable(backends))
 	}

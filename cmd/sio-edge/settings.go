@@ -36,6 +36,14 @@ type settings struct {
 	LogLevel       text     `def:"info" help:"debug, info, warn or error." group:"Process:"`
 	LogFormat      text     `def:"auto" help:"text, json, or auto: text on a terminal." group:"Process:"`
 
+	TlsCertFile       text   `help:"Certificate chain (PEM). With tls-key-file, clients have to speak TLS. Read again when it changes." placeholder:"FILE" group:"TLS:"`
+	TlsKeyFile        text   `help:"Key of the certificate (PEM). Others on the machine must not be able to read it." placeholder:"FILE" group:"TLS:"`
+	AcmeDomains       list   `help:"Names to obtain certificates for, in place of the two files; port 443 of these names has to lead here." group:"TLS:"`
+	AcmeEmail         text   `help:"Where the authority of the certificates writes to." group:"TLS:"`
+	AcmeDirectory     text   `def:"https://acme-v02.api.letsencrypt.org/directory" help:"The authority." group:"TLS:"`
+	AcmeCacheDir      text   `help:"Where certificates and the account's key are kept. Default: acme in data-dir." placeholder:"DIR" group:"TLS:"`
+	InsecureFileModes toggle `def:"false" help:"Take keys from files that others on the machine can read." group:"TLS:"`
+
 	CommandsPerSecond count    `def:"0" zero:"any number" min:"1" help:"Commands that one backend may send; above it is read more slowly, and after 5s refused." group:"Backends (gRPC):"`
 	SpillDelay        duration `def:"200ms" min:"1ms" max:"1h" help:"How long a client event may be in memory only, for groups that are not DURABLE." group:"Backends (gRPC):"`
 

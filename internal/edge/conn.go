@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 )
 
 // methodRefused is the method of the request that net/http reads in place of one that was
@@ -24,36 +27,52 @@ var errEarly = errors.New("too much data before the upgrade")
 
 // conn is a client's connection while net/http serves it: it hands a request head on only once
 // the head is complete and checked. Bodies pass through, and after a WebSocket upgrade so does
-// everything; TCPConn then gets this layer out of the way.
+// everything; TCPConn and TLSConn then get this layer out of the way.
 type conn struct {
 	net.Conn
+	secure        *tls.Conn         // Conn, if it is that
+	carrier       *engineio.Carrier // beneath secure
 	headerTimeout time.Duration
+	refused       func(layer, reason string)
 	closed        func() // called once, when the connection is closed or taken over
 	counted       atomic.Bool
 
 	// Owned by the reader: net/http has one at a time, and whoever takes the connection over
 	// is the next.
-	held  []byte // read from the network and not handed on; nil between requests
-	ready int    // so many of held may be handed on
-	head  head
-	body  body
-	asks  bool   // the request being answered asks for an upgrade
-	raw   bool   // nothing is inspected any more
-	fault *fault // why no more requests are read
-	end   error  // what Read returns once held was handed on
+	held   []byte // read from the network and not handed on; nil between requests
+	ready  int    // so many of held may be handed on
+	head   head
+	body   body
+	asks   bool   // the request being answered asks for an upgrade
+	raw    bool   // nothing is inspected any more
+	shaken bool   // the TLS handshake is over
+	fault  *fault // why no more requests are read
+	end    error  // what Read returns once held was handed on
 
 	mu      sync.Mutex // guards the following fields
 	asked   time.Time  // the read deadline that net/http asked for
 	headEnd time.Time  // when a head of which a part is here must be complete; zero if none is
 }
 
-func newConn(c net.Conn, headerTimeout time.Duration, closed func()) *conn {
-	return &conn{Conn: c, headerTimeout: headerTimeout, closed: closed}
+// newConn wraps an accepted connection. With a config the client has to speak TLS.
+func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, refused func(layer, reason string), closed func()) *conn {
+	own := &conn{Conn: c, headerTimeout: headerTimeout, refused: refused, closed: closed}
+	if config != nil {
+		own.carrier = engineio.NewCarrier(c)
+		own.secure = tls.Server(own.carrier, config)
+		own.Conn = own.secure
+	}
+	return own
 }
 
 // Read hands on what may be handed on. It waits in the caller's buffer, so that a connection
 // waiting for its next request holds no memory of ours.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.secure != nil && !c.shaken {
+		if err := c.shake(); err != nil {
+			c.end = err
+		}
+	}
 	for {
 		switch {
 		case len(p) == 0:
@@ -201,13 +220,21 @@ func (c *conn) takeOver() {
 }
 
 // TCPConn returns the connection beneath for whoever took this one over, nil if bytes that were
-// read ahead have to come out of Read, or if it is not TCP.
+// read ahead have to come out of Read, or if it is not plain TCP.
 func (c *conn) TCPConn() *net.TCPConn {
 	if !c.raw || len(c.held) > 0 || c.end != nil {
 		return nil
 	}
 	tcp, _ := c.Conn.(*net.TCPConn)
 	return tcp
+}
+
+// TLSConn is TCPConn for a connection on which TLS is spoken: what lies beneath is the Carrier's.
+func (c *conn) TLSConn() (*tls.Conn, *engineio.Carrier) {
+	if !c.raw || len(c.held) > 0 || c.end != nil {
+		return nil, nil
+	}
+	return c.secure, c.carrier
 }
 
 // CloseWrite tells the client that no more will come.

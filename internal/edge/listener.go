@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 // listener bounds the connections that it has handed out and outlives a lack of descriptors.
 type listener struct {
 	net.Listener
+	tls           *tls.Config // nil: plain
 	limit         atomic.Int64
 	headerTimeout time.Duration
 	refused       func(layer, reason string)
@@ -67,7 +69,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			c.Close()
 			continue
 		}
-		return newConn(c, l.headerTimeout, func() { l.open.Add(-1) }), nil
+		return newConn(c, l.tls, l.headerTimeout, l.refused, func() { l.open.Add(-1) }), nil
 	}
 }
 

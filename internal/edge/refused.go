@@ -9,11 +9,15 @@ func Refusals() map[string][]string {
 		faultContent, faultHops, faultChunk} {
 		http = append(http, f.reason)
 	}
-	return map[string][]string{"tcp": {tooManyConnections, noResources}, "http": http}
+	return map[string][]string{"tcp": {tooManyConnections, noResources},
+		"tls": {handshakeSlow, handshakeNotTLS, handshakeFailed}, "http": http}
 }
 
 const (
 	tooManyClients     = "too many clients"
 	tooManyConnections = "too many connections"
 	noResources        = "no resources to accept"
+	handshakeSlow      = "handshake timeout"
+	handshakeNotTLS    = "not TLS"
+	handshakeFailed    = "handshake failed" // no version or suite in common, a broken hello, a certificate that the client refuses
 )

@@ -22,6 +22,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, http.StatusNotFound, "")
 		return
 	}
+	if s.config.TLS != nil {
+		r.URL.Scheme = "https" // how the Engine knows
+	}
 	if len(s.config.TrustedProxies) > 0 {
 		addr, f := clientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], s.config.TrustedProxies)
 		if f != nil {

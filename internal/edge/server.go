@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	// there by default. Off loopback only /healthz and /metrics answer; on loopback, requests with
 	// the Host of another machine are refused.
 	OpsListen string
+	// TLS is spoken with clients. Default nil: plain HTTP.
+	TLS *TLS
 	// Path is where the Engine answers, with everything below it. Default "/socket.io".
 	Path string
 	// StaticDir is a directory served at "/". Default none.
@@ -96,7 +99,8 @@ type Server struct {
 	config Config
 	engine Engine
 	log    *slog.Logger
-	static *staticFiles // nil without Config.StaticDir
+	static *staticFiles      // nil without Config.StaticDir
+	certs  certificateSource // nil without Config.TLS
 	public *http.Server
 	ops    *http.Server
 
@@ -168,12 +172,17 @@ func (s *Server) Listen() error {
 		}
 		s.static = &staticFiles{root}
 	}
+	secure, err := s.speakTLS()
+	if err != nil {
+		return err
+	}
 	public, err := net.Listen("tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
 	s.Addr = public.Addr()
 	s.listener = newListener(public, s.config, s.log)
+	s.listener.tls = secure
 	if s.config.OpsListen == "" {
 		return nil
 	}
@@ -185,7 +194,8 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Run serves until ctx ends or a listener fails, then drains: no new clients, the Engine closed, requests finished, all within Config.DrainTimeout. Listen comes first.
+// Run serves until ctx ends or a listener fails, then drains: no new clients, the Engine closed,
+// requests finished, all within Config.DrainTimeout. Listen comes first.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 2) // one for each of the two goroutines, both awaited below
 	servers := 1
@@ -193,6 +203,12 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.opsListener != nil {
 		servers++
 		go func() { failed <- serve("operators", s.ops, s.opsListener) }()
+	}
+
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup // awaited below
+	if s.certs != nil {
+		watch.Go(func() { s.certs.watch(watching) })
 	}
 
 	var errs []error
@@ -203,6 +219,8 @@ func (s *Server) Run(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, s.drain(context.WithoutCancel(ctx)))
+	stop()
+	watch.Wait()
 	for range servers {
 		errs = append(errs, <-failed)
 	}

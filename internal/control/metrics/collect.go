@@ -44,6 +44,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, option := range c.s.Insecure() {
 		ch.put(insecure, 1, option)
 	}
+	if at := c.s.CertificateExpires(); !at.IsZero() {
+		ch.put(certificate, float64(at.Unix()))
+	}
 	for r, n := range c.m.refused {
 		ch.put(refused, float64(n.n.Load()), r.layer, r.reason)
 	}

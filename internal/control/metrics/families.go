@@ -31,9 +31,10 @@ func gauge(name, help string, labels ...string) *family {
 
 // Everything that is collected, beside what the Go runtime and the process say of themselves.
 var (
-	info     = gauge("info", "Always 1: which edge this is.", "version", "edge_id")
-	epoch    = gauge("epoch", "Grows by one each time the edge starts on its store.")
-	insecure = gauge("insecure_option", "1 for each option in force that lowers the security of the edge.", "option")
+	info        = gauge("info", "Always 1: which edge this is.", "version", "edge_id")
+	epoch       = gauge("epoch", "Grows by one each time the edge starts on its store.")
+	certificate = gauge("tls_certificate_expires_seconds", "When the certificate that clients see expires, in Unix time; of certificates from files.")
+	insecure    = gauge("insecure_option", "1 for each option in force that lowers the security of the edge.", "option")
 
 	connections      = gauge("connections", "Client connections now, by what carries them.", "transport")
 	connectionsLimit = gauge("connections_limit", "Connections above this number are refused (max-connections).")
@@ -81,7 +82,7 @@ var (
 )
 
 var families = []*family{
-	info, epoch, insecure,
+	info, epoch, certificate, insecure,
 	connections, connectionsLimit, connectionsHeld, handshakes, upgrades, closed, refused,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
 	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, latency,

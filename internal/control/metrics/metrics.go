@@ -131,6 +131,8 @@ type Sources struct {
 	Identity       store.Identity
 	MaxConnections func() int
 	Insecure       func() []string // options
+	// CertificateExpires is when the certificate for clients expires; zero if that is nobody's business.
+	CertificateExpires func() time.Time
 	Engine         *engineio.Server
 	Sockets        *socketio.Server
 	Groups         *group.Groups

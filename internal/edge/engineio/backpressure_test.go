@@ -10,7 +10,7 @@ import (
 )
 
 func TestPause(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		t.Run("messages wait", func(t *testing.T) {
 			f := &floor{hear: func(s *Socket, _ bool, data []byte) {
 				if string(data) == "stop" {
@@ -244,7 +244,7 @@ func TestSlowClient(t *testing.T) {
 			f.wantAt(t, begin, 10*time.Second, SlowConsumer)
 		})
 	})
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		t.Run("short writes", func(t *testing.T) {
 			f := &floor{}
 			e := newEdgeOn(t, over, Config{MaxQueuedBytes: 100 << 20, MaxQueuedPackets: 1 << 20}, f)

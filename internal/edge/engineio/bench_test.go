@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http/httptest"
 	"runtime"
@@ -12,17 +13,26 @@ import (
 
 // BenchmarkIdle opens many WebSockets over loopback and reports the heap and the stacks that one
 // of them costs, client side included in neither: a client is a bare descriptor.
-func BenchmarkIdle(b *testing.B) {
+func BenchmarkIdle(b *testing.B) { benchmarkIdle(b, false) }
+
+// BenchmarkIdleTLS is BenchmarkIdle with TLS 1.3; the client's share of that is not counted either.
+func BenchmarkIdleTLS(b *testing.B) { benchmarkIdle(b, true) }
+
+func benchmarkIdle(b *testing.B, secure bool) {
 	const n = 4000
 	for b.Loop() {
 		f := &floor{mute: true}
 		s := NewServer(Config{}, f, quiet)
-		hs := httptest.NewServer(s)
+		hs := httptest.NewUnstartedServer(s)
+		if secure {
+			hs.Listener = seals{hs.Listener, certificate()}
+		}
+		hs.Start()
 		conns := make([]*net.TCPConn, 0, n)
 		before := memory0()
 		goroutines := runtime.NumGoroutine()
 		for range n {
-			conns = append(conns, openRaw(b, hs.Listener.Addr().String()))
+			conns = append(conns, openRaw(b, hs.Listener.Addr().String(), secure))
 		}
 		f.mu.Lock()
 		f.sockets, f.inside = nil, nil // the recorder's own
@@ -81,10 +91,16 @@ func clientCost(b *testing.B) float64 {
 	return float64(after.HeapAlloc-before.HeapAlloc) / (2 * n)
 }
 
-func openRaw(b *testing.B, addr string) *net.TCPConn {
-	nc, err := net.Dial("tcp", addr)
+// openRaw opens a WebSocket and returns what is left of the client: with TLS its connection is of
+// no more use than to be there.
+func openRaw(b *testing.B, addr string, secure bool) *net.TCPConn {
+	tcp, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
+	}
+	nc := tcp
+	if secure {
+		nc = tls.Client(tcp, &tls.Config{InsecureSkipVerify: true})
 	}
 	if _, err := nc.Write([]byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: " + addr +
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -98,7 +114,7 @@ func openRaw(b *testing.B, addr string) *net.TCPConn {
 			b.Fatal(err)
 		}
 		if seen += n; seen > 200 && buf[seen-1] == '}' {
-			return nc.(*net.TCPConn)
+			return tcp.(*net.TCPConn)
 		}
 	}
 }
@@ -114,7 +130,7 @@ func benchmarkEcho(b *testing.B, window int) {
 	s := NewServer(Config{}, echo{}, quiet)
 	hs := httptest.NewServer(s)
 	defer hs.Close()
-	nc := openRaw(b, hs.Listener.Addr().String())
+	nc := openRaw(b, hs.Listener.Addr().String(), false)
 	payload := make([]byte, 101)
 	for i := range payload {
 		payload[i] = '4'
@@ -202,7 +218,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	defer hs.Close()
 	var conns []net.Conn
 	for range n {
-		nc := openRaw(b, hs.Listener.Addr().String())
+		nc := openRaw(b, hs.Listener.Addr().String(), false)
 		conns = append(conns, nc)
 		go func() {
 			buf := make([]byte, 64<<10)

@@ -92,7 +92,7 @@ func TestWrappedTCP(t *testing.T) {
 	var p poller
 	defer p.stop()
 	wrapped := tcpWrapper{nc, nc.(*net.TCPConn)}
-	got, err := p.adopt(&conn{sock: &Socket{}}, wrapped)
+	got, _, err := p.adopt(&conn{sock: &Socket{}}, wrapped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestWrappedTCP(t *testing.T) {
 	if got != nil {
 		got.destroyLocked()
 	}
-	if got, err := p.adopt(&conn{sock: &Socket{}}, tcpWrapper{Conn: nc}); got != nil || err != nil {
+	if got, _, err := p.adopt(&conn{sock: &Socket{}}, tcpWrapper{Conn: nc}); got != nil || err != nil {
 		t.Errorf("taken over against its will: %v %v", got, err)
 	}
 }

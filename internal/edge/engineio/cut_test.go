@@ -50,7 +50,7 @@ var cuts = []struct {
 		c := e.probe(sid)
 		c.say("2probe")
 		c.want("3probe")
-		c.conn.(*net.TCPConn).SetLinger(0)
+		beneath(c.conn).SetLinger(0)
 		c.conn.Close()
 	}},
 	{"another packet than 5", func(e *edge, sid string) {

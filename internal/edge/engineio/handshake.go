@@ -100,7 +100,7 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 		RawQuery:   cut(len(r.URL.RawQuery)),
 		Path:       s.path,
 		Transport:  transport,
-		Secure:     r.TLS != nil || r.URL.Scheme == "https",
+		Secure:     secure(r),
 		At:         time.Now(),
 		Headers:    make([]string, 0, 2*len(headers)),
 	}
@@ -123,6 +123,9 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 	}
 	return sid, h
 }
+
+// secure says whether a request came over TLS: here, or to a proxy that the front door trusts.
+func secure(r *http.Request) bool { return r.TLS != nil || r.URL.Scheme == "https" }
 
 func separatorOf(name string) string {
 	if name == "Cookie" {

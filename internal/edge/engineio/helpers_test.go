@@ -3,10 +3,17 @@ package engineio
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"slices"
@@ -154,8 +161,12 @@ type wire string
 const (
 	loopback wire = "epoll" // TCP
 	hidden   wire = "net"   // TCP that the server cannot take a descriptor from
+	sealing  wire = "tls"   // TLS over TCP
 	inMemory wire = "pipe"  // for synctest
 )
+
+// usual is what newEdge puts between client and server: another for TestOverTLS.
+var usual = flag.String("over", string(loopback), "what lies between client and server: epoll, net or tls")
 
 // hiding keeps a *net.TCPConn from being recognised.
 type hiding struct{ net.Listener }
@@ -166,6 +177,51 @@ func (l hiding) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return struct{ *net.TCPConn }{c.(*net.TCPConn)}, nil
+}
+
+// seals is a listener that speaks TLS and hands out what is beneath.
+type seals struct {
+	net.Listener
+	config *tls.Config
+}
+
+func (l seals) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	carrier := NewCarrier(c)
+	return sealedConn{tls.Server(carrier, l.config), carrier}, nil
+}
+
+// sealedConn is not a *tls.Conn to net/http, which would let nobody beneath it.
+type sealedConn struct {
+	net.Conn
+	carrier *Carrier
+}
+
+func (c sealedConn) TLSConn() (*tls.Conn, *Carrier) { return c.Conn.(*tls.Conn), c.carrier }
+
+// certificate is of nobody in particular, and the same for the whole run.
+var certificate = sync.OnceValue(func() *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"edge.test"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{"http/1.1"}}
+})
+
+// beneath is the TCP connection of a client.
+func beneath(c net.Conn) *net.TCPConn {
+	if c, ok := c.(*tls.Conn); ok {
+		return c.NetConn().(*net.TCPConn)
+	}
+	return c.(*net.TCPConn)
 }
 
 // pipes is a listener without a network.
@@ -195,7 +251,7 @@ func (l *pipes) dial() (net.Conn, error) {
 	}
 }
 
-func newEdge(t testing.TB, cfg Config, f *floor) *edge { return newEdgeOn(t, loopback, cfg, f) }
+func newEdge(t testing.TB, cfg Config, f *floor) *edge { return newEdgeOn(t, wire(*usual), cfg, f) }
 
 func newEdgeOn(t testing.TB, over wire, cfg Config, f *floor) *edge {
 	t.Helper()
@@ -231,8 +287,14 @@ func startEdge(t testing.TB, over wire, cfg Config, f *floor) *edge {
 			t.Fatal(err)
 		}
 		ln, e.dialer = tcp, func() (net.Conn, error) { return net.Dial("tcp", tcp.Addr().String()) }
-		if over == hidden {
+		switch over {
+		case hidden:
 			ln = hiding{tcp}
+		case sealing:
+			ln = seals{tcp, certificate()}
+			e.dialer = func() (net.Conn, error) {
+				return tls.Dial("tcp", tcp.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+			}
 		}
 	}
 	e.rt = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return e.dialer() }}

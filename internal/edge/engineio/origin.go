@@ -107,7 +107,8 @@ func (b *browsers) checkOrigin(r *http.Request) verdict {
 	if ok {
 		host = stripDefaultPort(scheme, host)
 		own := strings.ToLower(r.Host)
-		if (scheme == "http" || scheme == "https") && host != "" && host == stripDefaultPort(scheme, own) {
+		// Over TLS a page that was not is of another origin: whoever sits between could have written it.
+		if (scheme == "https" || scheme == "http" && !secure(r)) && host != "" && host == stripDefaultPort(scheme, own) {
 			return originAllowed
 		}
 		origin = scheme + "://" + host

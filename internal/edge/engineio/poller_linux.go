@@ -3,6 +3,7 @@ package engineio
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -39,36 +40,77 @@ type loop struct {
 type epollPipe struct {
 	conn *conn
 	loop *loop
+	tls  *sealed // nil: plain
 	fd   int32
 	slot int32  // in loop.pipes
 	gen  int32  // tells it from an earlier one in the same slot
 	mask uint32 // what epoll looks for; guarded by conn.sock.mu, like the registration
 }
 
+// sealed is TLS on a descriptor.
+type sealed struct {
+	conn    *tls.Conn
+	carrier *Carrier
+}
+
 // wrapped is how a listener that wraps its connections hands out the TCP connection, nil if it
 // has to see the bytes itself.
 type wrapped interface{ TCPConn() *net.TCPConn }
 
+// secured is the same for a connection on which TLS is spoken.
+type secured interface{ TLSConn() (*tls.Conn, *Carrier) }
+
 // adopt takes the descriptor of a hijacked connection over and closes nc. It returns nil if nc is
-// not plain TCP.
-func (p *poller) adopt(c *conn, nc net.Conn) (pipe, error) {
-	if _, ok := nc.(*tls.Conn); ok {
-		return nil, nil
-	}
+// neither plain TCP nor TLS over a Carrier of that. ahead is what TLS has read already.
+func (p *poller) adopt(c *conn, nc net.Conn) (_ pipe, ahead []byte, _ error) {
 	tcp, ok := nc.(*net.TCPConn)
 	if w, is := nc.(wrapped); is && !ok {
 		tcp = w.TCPConn()
 	}
+	var seal *sealed
+	if w, is := nc.(secured); is && tcp == nil {
+		if conn, carrier := w.TLSConn(); conn != nil {
+			seal = &sealed{conn, carrier}
+			tcp, _ = carrier.Conn.(*net.TCPConn)
+			if w, is := carrier.Conn.(wrapped); is {
+				tcp = w.TCPConn()
+			}
+		}
+	}
 	if tcp == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	l, err := p.pick()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	fd, err := duplicate(tcp)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &epollPipe{conn: c, loop: l, fd: fd, slot: -1}
+	if seal == nil {
+		nc.Close()
+		return e, nil, nil
+	}
+	e.tls = seal
+	tcp.Close() // not nc, which would say goodbye
+	seal.carrier.Conn, seal.carrier.fd = nil, fd
+	// What TLS has read of the network is not readable any more, as far as epoll can tell.
+	var buf scratch
+	defer buf.free()
+	n, err := e.read(buf.get(), 0)
+	if err != nil {
+		syscall.Shutdown(int(fd), syscall.SHUT_RD) // the end is readable, and the loop finds it
+	}
+	return e, append([]byte(nil), buf.get()[:n]...), nil
+}
+
+// duplicate returns another descriptor for the connection, of which Go knows nothing.
+func duplicate(tcp *net.TCPConn) (int32, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
 	fd := -1
 	cerr := raw.Control(func(old uintptr) {
@@ -79,11 +121,7 @@ func (p *poller) adopt(c *conn, nc net.Conn) (pipe, error) {
 		}
 		fd = int(n) // shares the flags of the old one, O_NONBLOCK among them
 	})
-	if err := errors.Join(cerr, err); err != nil {
-		return nil, err
-	}
-	nc.Close()
-	return &epollPipe{conn: c, loop: l, fd: int32(fd), slot: -1}, nil
+	return int32(fd), errors.Join(cerr, err)
 }
 
 func (p *poller) pick() (*loop, error) {
@@ -234,21 +272,53 @@ func (e *epollPipe) handle(events uint32, buf []byte) {
 	deaf := c.broken
 	s.mu.Unlock()
 
-	n, errno := rawRead(e.fd, buf)
-	var lost Reason
-	switch {
-	case errno == syscall.EAGAIN || errno == syscall.EINTR:
-	case errno != 0:
-		lost = TransportError
-	case n == 0:
-		lost = TransportClose
-	case !deaf:
+	n, err := e.read(buf, tlsTurn)
+	if n > 0 && !deaf {
 		c.feed(buf[:n])
+	}
+	var lost Reason
+	switch err {
+	case nil:
+	case io.EOF:
+		lost = TransportClose
+	default:
+		lost = TransportError
 	}
 	c.settle(lost)
 }
 
+// tlsTurn is how much of the network a TLS connection may read in one turn. What its records hold
+// fits into the buffer of a loop together with the one record that may be there from before, so
+// that nothing readable is ever left where epoll does not see it.
+const tlsTurn = 40 << 10
+
+// read takes what has arrived, up to one buffer, without waiting. Of TLS it reads no more than
+// budget from the network.
+func (e *epollPipe) read(buf []byte, budget int) (n int, err error) {
+	if e.tls == nil {
+		n, err = readNow(e.fd, buf)
+		if err == nil && n == 0 {
+			err = io.EOF
+		}
+	} else {
+		e.tls.carrier.budget = budget
+		for err == nil {
+			var k int
+			k, err = e.tls.conn.Read(buf[n:])
+			n += k
+		}
+	}
+	if err == errNotNow {
+		err = nil
+	}
+	return n, err
+}
+
 func (e *epollPipe) flushLocked() {
+	if e.tls != nil {
+		e.flushTLSLocked()
+		return
+	}
 	c := e.conn
 	if c.blocked || c.doomed {
 		return
@@ -280,6 +350,48 @@ func (e *epollPipe) flushLocked() {
 	}
 }
 
+// tlsWrite is how much is encrypted at once: with what TLS adds to it, it fits into a scratch.
+const tlsWrite = 32 << 10
+
+func (e *epollPipe) flushTLSLocked() {
+	c := e.conn
+	if c.blocked || c.doomed {
+		return
+	}
+	var plain, wire scratch
+	defer plain.free()
+	defer wire.free()
+	for progress := false; ; {
+		out := c.gatherLocked(plain.get)
+		if out != nil {
+			out = out[:min(len(out), tlsWrite)]
+			e.tls.carrier.collect(wire.get)
+			if _, err := e.tls.conn.Write(out); err != nil {
+				c.lostLocked(TransportError)
+				e.tls.carrier.send() // the alert that says why
+				return
+			}
+			c.wroteLocked(len(out), true)
+		}
+		sent, all, err := e.tls.carrier.send()
+		switch {
+		case err != nil:
+			c.lostLocked(TransportError)
+			return
+		case !all:
+			c.blocked = true
+			e.lookLocked(e.mask | syscall.EPOLLOUT)
+			c.stalledLocked(progress || sent > 0)
+			return
+		case out == nil:
+			e.lookLocked(e.mask &^ syscall.EPOLLOUT)
+			c.drainedLocked()
+			return
+		}
+		progress = true
+	}
+}
+
 func (e *epollPipe) resumeLocked() {
 	c := e.conn
 	e.lookLocked(e.mask | syscall.EPOLLIN)
@@ -302,7 +414,13 @@ func (e *epollPipe) catchUp() {
 	e.conn.settle(0)
 }
 
-func (e *epollPipe) finishLocked() { syscall.Shutdown(int(e.fd), syscall.SHUT_WR) }
+func (e *epollPipe) finishLocked() {
+	if e.tls != nil {
+		e.tls.conn.CloseWrite()
+		e.tls.carrier.send() // if there is no room for it, the client sees an end without a goodbye
+	}
+	syscall.Shutdown(int(e.fd), syscall.SHUT_WR)
+}
 
 func (e *epollPipe) destroyLocked() {
 	// Closing the only descriptor takes it out of the epoll set. Nobody reads from it, since
@@ -320,9 +438,32 @@ func (e *epollPipe) destroyLocked() {
 
 // The calls below never block, so that the scheduler need not be told about them.
 
-func rawRead(fd int32, b []byte) (int, syscall.Errno) {
+// readNow is read(2); errNotNow if there is nothing.
+func readNow(fd int32, b []byte) (int, error) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return int(n), errno
+	switch errno {
+	case 0:
+		return int(n), nil
+	case syscall.EAGAIN, syscall.EINTR:
+		return 0, errNotNow
+	}
+	return 0, errno
+}
+
+// writeNow is write(2); errNotNow if there is no room.
+func writeNow(fd int32, b []byte) (int, error) {
+	for {
+		n, errno := rawWrite(fd, b)
+		switch errno {
+		case 0:
+			return n, nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, errNotNow
+		}
+		return 0, errno
+	}
 }
 
 func rawWrite(fd int32, b []byte) (int, syscall.Errno) {

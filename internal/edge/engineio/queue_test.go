@@ -10,7 +10,7 @@ import (
 // The memory of messages for one Socket goes from one to the next: none may show in another, also
 // where a client reads late and leaves them in the queue.
 func TestMessagesOfOneSocketDoNotMix(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		f := &floor{}
 		e := newEdgeOn(t, over, Config{}, f)
 		const writers, each, rounds, batch = 2, 3, 60, 10
@@ -58,7 +58,7 @@ func TestMessagesOfOneSocketDoNotMix(t *testing.T) {
 
 // Two that queue on the same Socket write each for themselves: neither waits for the other.
 func TestAFlushDoesNotRelyOnAnother(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		f := &floor{}
 		e := newEdgeOn(t, over, Config{}, f)
 		c, _ := e.ws()

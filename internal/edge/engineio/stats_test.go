@@ -7,7 +7,7 @@ import (
 
 // What is carried now and what was done, through every way in which a Socket changes.
 func TestStats(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		f := &floor{}
 		e := newEdgeOn(t, over, Config{}, f)
 		ws, _ := e.ws()

@@ -14,7 +14,7 @@ func (e *edge) probe(sid string) *client {
 }
 
 func TestUpgrade(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		t.Run("U01 U08 U11 the whole of it", func(t *testing.T) {
 			f := &floor{}
 			e := newEdgeOn(t, over, Config{}, f)

@@ -27,7 +27,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	sock.recvMu.Lock()
 	defer sock.recvMu.Unlock()
-	c := s.newConn(sock, nc, switching)
+	c, more := s.newConn(sock, nc, switching)
 	s.tasks.Add(1) // c; the Socket is counted, so that Close has not given up waiting
 	sock.mu.Lock()
 	sock.conn = c
@@ -37,7 +37,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	c.busy = true
 	sock.mu.Unlock()
 	sock.greet(nil)
-	c.begin(ahead)
+	c.begin(append(ahead, more...))
 }
 
 // upgradeWebSocket lets a WebSocket try to take a polling session over.
@@ -56,7 +56,7 @@ func (s *Server) upgradeWebSocket(w http.ResponseWriter, r *http.Request, sock *
 	}
 	s.tasks.Add(1)
 	sock.mu.Unlock()
-	c := s.newConn(sock, nc, switching)
+	c, more := s.newConn(sock, nc, switching)
 	c.probing = true
 	sock.mu.Lock()
 	c.enterLocked()
@@ -71,7 +71,7 @@ func (s *Server) upgradeWebSocket(w http.ResponseWriter, r *http.Request, sock *
 		c.limitLocked(dueUpgrade)
 	}
 	sock.mu.Unlock()
-	c.begin(ahead)
+	c.begin(append(ahead, more...))
 }
 
 // begin writes what a new connection begins with, handles what the client sent without waiting
@@ -88,9 +88,10 @@ func (c *conn) begin(ahead []byte) {
 	c.sock.mu.Unlock()
 }
 
-func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) *conn {
-	c := &conn{sock: sock, ctl: first}
-	p, err := s.poller.adopt(c, nc)
+// newConn makes the conn of a hijacked connection. ahead is what was read of it already.
+func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) (c *conn, ahead []byte) {
+	c = &conn{sock: sock, ctl: first}
+	p, ahead, err := s.poller.adopt(c, nc)
 	if err != nil {
 		s.log.Warn("poller refuses a connection", "error", err)
 	}
@@ -98,7 +99,7 @@ func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) *conn {
 		p = newNetPipe(c, nc)
 	}
 	c.pipe = p
-	return c
+	return c, ahead
 }
 
 // switchProtocols performs the WebSocket handshake as far as the answer, which it returns instead

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// onBoth runs a test over connections that the poller serves, and over others.
-func onBoth(t *testing.T, test func(t *testing.T, over wire)) {
-	for _, over := range []wire{loopback, hidden} {
+// onEach runs a test over connections that the poller serves, plain and TLS, and over others.
+func onEach(t *testing.T, test func(t *testing.T, over wire)) {
+	for _, over := range []wire{loopback, sealing, hidden} {
 		t.Run(string(over), func(t *testing.T) { test(t, over) })
 	}
 }
 
 func TestWebSocket(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		t.Run("W01 W02 W05 W06 W22 rel/K7 echo", func(t *testing.T) {
 			e := newEdgeOn(t, over, Config{}, &floor{})
 			c, _ := e.ws()
@@ -275,7 +275,7 @@ func TestHostileFrames(t *testing.T) {
 		{"rel/K4 pongs", bytes.Repeat(text("3"), 60), 1005, TransportError},
 		{"rel/K1 rel/K5 useless packets", bytes.Repeat(text("6"), 60), 1005, TransportError},
 	}
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		for _, tt := range rows {
 			for _, chop := range []bool{false, true} {
 				if chop && len(tt.send) > 4096 {
@@ -317,7 +317,7 @@ func TestHarmlessPackets(t *testing.T) {
 
 // TestManyAtOnce: no connection is forgotten, however many become readable together.
 func TestManyAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		e := newEdgeOn(t, over, Config{}, &floor{})
 		var clients []*client
 		for range 150 { // more than one epoll_wait returns
@@ -350,7 +350,7 @@ func TestManyAtOnce(t *testing.T) {
 
 // TestChopping sends the same messages in random pieces, rel/W21.
 func TestChopping(t *testing.T) {
-	onBoth(t, func(t *testing.T, over wire) {
+	onEach(t, func(t *testing.T, over wire) {
 		e := newEdgeOn(t, over, Config{}, &floor{})
 		c, _ := e.ws()
 		rnd := rand.New(rand.NewPCG(1, 2))
