@@ -26,6 +26,13 @@ type benchCmd struct {
 	JSON      string        `help:"Write every run to this file, - for standard output instead of the table." placeholder:"FILE"`
 }
 
+// Help is shown by --help.
+func (benchCmd) Help() string {
+	return `Examples:
+  sio-edge bench --short
+  sio-edge bench --url http://10.0.0.7:3000/socket.io/ --scenarios echo-1000x1,idle-5000 --rounds 1`
+}
+
 // Run puts load on a server and tells what came of it. An answer that was lost, wrong or out of
 // order makes it fail.
 func (c benchCmd) Run() error {

@@ -20,20 +20,26 @@ func (completionCmd) Help() string {
   sio-edge completion fish > ~/.config/fish/completions/sio-edge.fish`
 }
 
-// Run prints the script. It knows what this binary knows: subcommands and their flags.
+// Run prints the script. It knows what this binary knows: subcommands, what may follow them, and
+// their flags.
 func (c completionCmd) Run(k *kong.Context) error {
-	words := make(map[string][]string) // flags by subcommand
+	words := make(map[string][]string) // by subcommand
 	var names []string
-	for _, n := range k.Model.Leaves(true) {
+	for _, top := range k.Model.Children {
+		names = append(names, top.Name)
+		for _, child := range top.Children {
+			words[top.Name] = append(words[top.Name], child.Name)
+		}
 		var flags []string
-		for _, group := range n.AllFlags(true) {
-			for _, f := range group {
-				flags = append(flags, "--"+f.Name)
+		for _, n := range append([]*kong.Node{top}, top.Children...) {
+			for _, group := range n.AllFlags(true) {
+				for _, f := range group {
+					flags = append(flags, "--"+f.Name)
+				}
 			}
 		}
 		slices.Sort(flags)
-		words[n.Name] = slices.Compact(flags)
-		names = append(names, n.Name)
+		words[top.Name] = append(words[top.Name], slices.Compact(flags)...)
 	}
 	switch c.Shell {
 	case "bash":
@@ -46,8 +52,12 @@ func (c completionCmd) Run(k *kong.Context) error {
 		fmt.Println("complete -c sio-edge -f")
 		for _, name := range names {
 			fmt.Printf("complete -c sio-edge -n __fish_use_subcommand -a %s\n", name)
-			for _, flag := range words[name] {
-				fmt.Printf("complete -c sio-edge -n '__fish_seen_subcommand_from %s' -l %s\n", name, strings.TrimPrefix(flag, "--"))
+			for _, word := range words[name] {
+				if flag, ok := strings.CutPrefix(word, "--"); ok {
+					fmt.Printf("complete -c sio-edge -n '__fish_seen_subcommand_from %s' -l %s\n", name, flag)
+				} else {
+					fmt.Printf("complete -c sio-edge -n '__fish_seen_subcommand_from %s' -a %s\n", name, word)
+				}
 			}
 		}
 	}

@@ -55,10 +55,10 @@ func TestDeadLettersAndSeek(t *testing.T) {
 	offsets := found[1:]
 
 	works.Store(true)
-	matches(t, "redrive", p.run(t, "deadletters", "chat", "--redrive", offsets[0], "7"), `chat -> 1 dead letter queued again \(1 not there\)\n`)
+	matches(t, "redrive", p.run(t, "deadletters", "redrive", "chat", offsets[0], "7"), `chat -> 1 dead letter queued again \(1 not there\)\n`)
 	a.want(`42["worked",1`)
-	matches(t, "discard", p.run(t, "deadletters", "chat", "--discard", offsets[1]), `chat -> 1 dead letter discarded\n`)
-	matches(t, "redrive all", p.run(t, "deadletters", "chat", "--redrive", "--all"), `chat -> 1 dead letter queued again\n`)
+	matches(t, "discard", p.run(t, "deadletters", "discard", "chat", offsets[1]), `chat -> 1 dead letter discarded\n`)
+	matches(t, "redrive all", p.run(t, "deadletters", "redrive", "chat", "--all"), `chat -> 1 dead letter queued again\n`)
 	a.want(`42["worked",3`)
 	matches(t, "none are left", p.run(t, "deadletters", "chat", "--json"), ``)
 
@@ -73,8 +73,7 @@ func TestDeadLettersAndSeek(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{[]string{"deadletters", "chat", "--redrive"}, exitUsage, `sio-edge: which dead letters\? .*\n`},
-		{[]string{"deadletters", "chat", "12"}, exitUsage, `sio-edge: what is to be done with them\? .*\n`},
+		{[]string{"deadletters", "redrive", "chat"}, exitUsage, `sio-edge: which dead letters\? .*\n`},
 		{[]string{"deadletters", "nobody"}, exitFailed, `sio-edge: .*nobody.*\n`},
 		{[]string{"seek", "chat", "--latest"}, exitUsage, `sio-edge: seek drops what waits: say --yes\n`},
 		{[]string{"seek", "chat"}, exitUsage, `sio-edge: .*\n`},

@@ -11,22 +11,92 @@ import (
 )
 
 type groupsCmd struct {
+	List   groupsListCmd   `cmd:"" default:"withargs" help:"Show the groups, or one with its members (what happens without a further word)."`
+	Pause  groupsPauseCmd  `cmd:"" help:"Deliver nothing to a group until it is resumed."`
+	Resume groupsResumeCmd `cmd:"" help:"Go on delivering to a group."`
+}
+
+// Help is shown by --help.
+func (groupsCmd) Help() string {
+	return `Examples:
+  sio-edge groups
+  sio-edge groups chat
+  sio-edge groups pause chat
+  sio-edge groups resume chat`
+}
+
+type groupsListCmd struct {
 	remote
 	Group string `arg:"" optional:"" help:"Show the members of this group."`
 }
 
 // Help is shown by --help.
-func (groupsCmd) Help() string {
-	return `MEMBERS is attached/known; OLDEST is the age of the oldest event that is not settled; DEAD counts events
-that were set aside because the group could not handle them.
+func (groupsListCmd) Help() string {
+	return `MEMBERS is attached/known. OLDEST, the group's lag, is the age of the oldest event that is not settled.
+DEAD counts events that were set aside because the group could not handle them.
 
 Examples:
   sio-edge groups
   sio-edge groups chat`
 }
 
+type groupsPauseCmd struct {
+	remote
+	Group string `arg:"" help:"The group."`
+}
+
+// Help is shown by --help.
+func (groupsPauseCmd) Help() string {
+	return `The members stay attached and settle what they have. What comes waits within the bounds of the backlog;
+clients that need the group's decision are not let in. It stays paused over restarts of the edge.
+
+Examples:
+  sio-edge groups pause chat`
+}
+
+// Run pauses the group.
+func (c *groupsPauseCmd) Run() error {
+	return c.ask(func(ctx context.Context, conn *grpc.ClientConn) error {
+		resp, err := pb.NewAdminServiceClient(conn).PauseGroup(ctx, &pb.PauseGroupRequest{Group: c.Group})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(os.Stdout, resp)
+		}
+		fmt.Printf("%s -> paused: its events wait until sio-edge groups resume %s\n", c.Group, c.Group)
+		return nil
+	})
+}
+
+type groupsResumeCmd struct {
+	remote
+	Group string `arg:"" help:"The group."`
+}
+
+// Help is shown by --help.
+func (groupsResumeCmd) Help() string {
+	return `Examples:
+  sio-edge groups resume chat`
+}
+
+// Run resumes the group.
+func (c *groupsResumeCmd) Run() error {
+	return c.ask(func(ctx context.Context, conn *grpc.ClientConn) error {
+		resp, err := pb.NewAdminServiceClient(conn).ResumeGroup(ctx, &pb.ResumeGroupRequest{Group: c.Group})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(os.Stdout, resp)
+		}
+		fmt.Printf("%s -> resumed\n", c.Group)
+		return nil
+	})
+}
+
 // Run prints the groups, or the members of one.
-func (c *groupsCmd) Run() error {
+func (c *groupsListCmd) Run() error {
 	return c.ask(func(ctx context.Context, conn *grpc.ClientConn) error {
 		resp, err := pb.NewAdminServiceClient(conn).ListGroups(ctx, &pb.ListGroupsRequest{})
 		if err != nil {
@@ -80,6 +150,9 @@ func (p *page) groups(groups []*pb.Group) {
 	}
 	p.table([]string{"GROUP", "MEMBERS", "SESSIONS", "IN FLIGHT", "BACKLOG", "OLDEST", "REDELIVERED", "DEAD"}, rows)
 	for _, g := range groups {
+		if g.Paused {
+			fmt.Fprintln(p.w, p.style(yellow, fmt.Sprintf("group %s: paused; sio-edge groups resume %s delivers again", g.Name, g.Name)))
+		}
 		if g.PausedClients > 0 {
 			fmt.Fprintln(p.w, p.style(yellow, fmt.Sprintf("group %s: %s not read because its backlog is full", g.Name, plural(g.PausedClients, "client"))))
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,10 +30,7 @@ Examples:
 
 // Run prints what the file holds.
 func (c *inspectCmd) Run() error {
-	path := c.File
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, storeFile)
-	}
+	path := storeIn(c.File)
 	var sessions []socketio.KeptSession
 	r, err := store.Inspect(path, func(t store.Table, _ string, _ uint64, record []byte) error {
 		if c.Sessions && t == store.Sessions {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -27,31 +28,66 @@ const (
 
 // cli is the command line. A subcommand is a type in a file of its own, with a method Run.
 type cli struct {
-	Serve    serveCmd     `cmd:"" default:"withargs" help:"Run the edge (what happens without a command)."`
-	Operator operatorCmds `embed:""`
+	Serve   serveCmd   `cmd:"" default:"withargs" group:"Run:" help:"Run the edge (what happens without a command)."`
+	Check   checkCmd   `cmd:"" group:"Run:" help:"Check the configuration and say everything that is wrong with it."`
+	Drain   drainCmd   `cmd:"" group:"Run:" help:"End the edge: let go of its clients one after the other, keep their sessions."`
+	Backup  backupCmd  `cmd:"" group:"Run:" help:"Copy the store while the edge works on."`
+	Restore restoreCmd `cmd:"" group:"Run:" help:"Put a backup in place of the store."`
 
-	Check   checkCmd   `cmd:"" help:"Check the configuration and say everything that is wrong with it."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Bench   benchCmd   `cmd:"" help:"Put load on a Socket.IO server, check every answer and measure."`
+	Top      topCmd      `cmd:"" group:"Look:" help:"Show the edge live: figures, groups, sessions, the tail."`
+	Sessions sessionsCmd `cmd:"" group:"Look:" help:"Show who is connected, or one session."`
+	Rooms    roomsCmd    `cmd:"" group:"Look:" help:"Show the rooms of a namespace."`
+	Groups   groupsCmd   `cmd:"" group:"Look:" help:"Show the groups of backends and how they keep up; pause and resume them."`
+	Tail     tailCmd     `cmd:"" group:"Look:" help:"Show what passes through the edge, as it passes."`
+	Refused  refusedCmd  `cmd:"" group:"Look:" help:"Show what was turned away, and why."`
+	Inspect  inspectCmd  `cmd:"" group:"Look:" help:"Show what is in a store file, without changing it."`
+
+	Emit        emitCmd        `cmd:"" group:"Act:" help:"Send an event to clients."`
+	Join        joinCmd        `cmd:"" group:"Act:" help:"Add sessions to rooms."`
+	Leave       leaveCmd       `cmd:"" group:"Act:" help:"Remove sessions from rooms."`
+	Disconnect  disconnectCmd  `cmd:"" group:"Act:" help:"End sessions."`
+	DeadLetters deadLettersCmd `cmd:"" name:"deadletters" group:"Act:" help:"Show, deliver again or discard what a group could not handle."`
+	Seek        seekCmd        `cmd:"" group:"Act:" help:"Move a group within the event log: empty its backlog, or replay."`
+
+	Bench      benchCmd      `cmd:"" group:"Other:" help:"Put load on a Socket.IO server, check every answer and measure."`
+	Completion completionCmd `cmd:"" group:"Other:" help:"Print a completion script for a shell."`
+	Version    versionCmd    `cmd:"" group:"Other:" help:"Print the version."`
+}
+
+const description = `An edge for Socket.IO: it owns the connections, backends in any language own the application.
+
+  who is connected?               sio-edge sessions, sio-edge top
+  why was a client refused?       sio-edge refused
+  does a group keep up?           sio-edge groups
+  how do I empty it?              sio-edge seek GROUP --latest --yes
+  how do I secure it?             docs/security.md; sio-edge check names what is unsafe
+
+Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 in use by another process, 4 no edge there.`
+
+// parser reads command lines. Flags of the types of settings end up in flags.
+func parser(flags flagValues) *kong.Kong {
+	return kong.Must(new(cli), append(flags.options(),
+		kong.Name("sio-edge"),
+		kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.WithHyphenPrefixedParameters(true), // one session id in 64 begins so
+		kong.Bind(flags),
+	)...)
 }
 
 func main() {
 	flags := make(flagValues)
-	parser := kong.Must(new(cli), append(flags.options(),
-		kong.Name("sio-edge"),
-		kong.Description("An edge for Socket.IO: it owns the connections, backends in any language own the application.\n"+
-			"Every key is also a line of the --config file and an environment variable: ping-interval: 25s, "+envName("ping-interval")+"=25s."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.WithHyphenPrefixedParameters(true), // one session id in 64 begins so
-		kong.Bind(flags),
-	)...)
+	parser := parser(flags)
 	ctx, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "sio-edge: %v (see sio-edge --help)\n", err)
+		fmt.Fprintf(os.Stderr, "sio-edge: %v\n", misread(parser, os.Args[1:], err))
 		os.Exit(exitUsage)
 	}
 	if err := ctx.Run(); err != nil {
 		code := exitCode(err)
+		if errors.As(err, new(told)) {
+			os.Exit(code)
+		}
 		prefix := "sio-edge"
 		if errors.As(err, new(configError)) {
 			prefix = "config"
@@ -68,6 +104,40 @@ type configError struct{ error }
 
 // ExitCode is for exitCode.
 func (configError) ExitCode() int { return exitUsage }
+
+// told is an exit code whose reason was printed already.
+type told int
+
+func (told) Error() string { return "told" }
+
+// ExitCode is for exitCode.
+func (t told) ExitCode() int { return int(t) }
+
+// misread says what is wrong with a command line, and what was probably meant.
+func misread(parser *kong.Kong, args []string, err error) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") || !strings.HasPrefix(err.Error(), "unexpected argument") {
+		return fmt.Errorf("%w (see sio-edge --help)", err)
+	}
+	node, path := parser.Model.Node, "sio-edge"
+	for _, word := range args {
+		commands := make(map[string]reflect.StructField)
+		for _, child := range node.Children {
+			commands[child.Name] = reflect.StructField{}
+			if child.Name == word {
+				node, path = child, path+" "+word
+				commands = nil
+				break
+			}
+		}
+		if commands != nil && len(node.Children) > 0 && path == "sio-edge" {
+			return fmt.Errorf("no command %s%s (see sio-edge --help)", quoted(word), suggestion(word, commands))
+		}
+		if commands != nil {
+			break
+		}
+	}
+	return fmt.Errorf("%w (see %s --help)", err, path)
+}
 
 func exitCode(err error) int {
 	var coded kong.ExitCoder

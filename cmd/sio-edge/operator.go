@@ -18,23 +18,6 @@ import (
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
-// operatorCmds are the subcommands that talk to a running edge, or look at what one has left.
-type operatorCmds struct {
-	Emit        emitCmd        `cmd:"" group:"A running edge:" help:"Send an event to clients."`
-	Join        joinCmd        `cmd:"" group:"A running edge:" help:"Add sessions to rooms."`
-	Leave       leaveCmd       `cmd:"" group:"A running edge:" help:"Remove sessions from rooms."`
-	Disconnect  disconnectCmd  `cmd:"" group:"A running edge:" help:"End sessions."`
-	Sessions    sessionsCmd    `cmd:"" group:"A running edge:" help:"Show who is connected, or one session."`
-	Rooms       roomsCmd       `cmd:"" group:"A running edge:" help:"Show the rooms of a namespace."`
-	Groups      groupsCmd      `cmd:"" group:"A running edge:" help:"Show the groups of backends and how they keep up."`
-	DeadLetters deadLettersCmd `cmd:"" name:"deadletters" group:"A running edge:" help:"Show, deliver again or discard what a group could not handle."`
-	Seek        seekCmd        `cmd:"" group:"A running edge:" help:"Move a group within the event log."`
-	Tail        tailCmd        `cmd:"" group:"A running edge:" help:"Show what passes through the edge, as it passes."`
-	Top         topCmd         `cmd:"" group:"A running edge:" help:"Show the edge live: figures, groups, sessions, the tail."`
-	Inspect     inspectCmd     `cmd:"" group:"Other:" help:"Show what is in a store file, without changing it."`
-	Completion  completionCmd  `cmd:"" group:"Other:" help:"Print a completion script for a shell."`
-}
-
 // remote is how a subcommand reaches a running edge.
 type remote struct {
 	Control string        `default:"127.0.0.1:7070" env:"SIO_EDGE_CONTROL" placeholder:"HOST:PORT" help:"The edge's address for backends. Also SIO_EDGE_CONTROL."`

@@ -17,7 +17,11 @@ import (
 // run runs a subcommand against the edge and returns what it printed.
 func (p *process) run(t *testing.T, args ...string) string {
 	t.Helper()
-	code, stdout, stderr := command(t, slices.Concat(args[:1], []string{"--control", p.control}, args[1:])...)
+	flags := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") })
+	if flags < 0 {
+		flags = len(args)
+	}
+	code, stdout, stderr := command(t, slices.Concat(args[:flags], []string{"--control", p.control}, args[flags:])...)
 	if code != 0 || stderr != "" {
 		t.Errorf("%s: exit code %d, %s", strings.Join(args, " "), code, stderr)
 	}

@@ -29,6 +29,9 @@ func printJSON(w io.Writer, m proto.Message) error {
 	return err
 }
 
+// printValue prints what is no message of the contract as JSON, on a line of its own.
+func printValue(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
+
 // shortID is an id as people compare it: its first four and last two characters.
 func shortID(id string) string {
 	if utf8.RuneCountInString(id) <= 8 {

@@ -15,6 +15,17 @@ type serveCmd struct {
 	Settings settings `embed:""`
 }
 
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Every setting is a flag, a line of the --config file (ping-interval: 25s) and an environment variable
+(SIO_EDGE_PING_INTERVAL=25s). SIGTERM drains, a second one ends at once; SIGHUP reads the configuration again.
+
+Examples:
+  sio-edge
+  sio-edge --listen :3000 --data-dir /var/lib/sio-edge
+  sio-edge serve --config /etc/sio-edge/edge.yaml`
+}
+
 // Run runs the edge until SIGTERM or SIGINT, which begin the drain. A second one ends the
 // process at once, as it would any other. SIGHUP reads the configuration again.
 func (serveCmd) Run(flags flagValues) error {

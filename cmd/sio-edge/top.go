@@ -24,10 +24,16 @@ type topCmd struct {
 
 // Help is shown by --help.
 func (topCmd) Help() string {
-	return `Keys: tab goes from groups to sessions to the tail; up and down pick a session, enter follows it,
+	return `Keys: tab goes from groups to sessions to the tail; up and down pick a session or a group, enter follows the session,
 d disconnects it, D closes its connection; / filters sessions and tail, as in
   room=lobby user=ann sid=k3Fz…Qa ns=/chat event=say*
-and escape takes the filter back; q ends.`
+and escape takes the filter back; p pauses or resumes the group that is picked, R delivers its dead letters
+again, X drains the edge; each asks first. q ends.
+
+Examples:
+  sio-edge top
+  sio-edge top --once
+  sio-edge top --control 10.0.0.7:7070 --ops 10.0.0.7:9090`
 }
 
 // Run shows the edge until q is pressed.
@@ -109,7 +115,8 @@ type top struct {
 	do       func() error
 	note     string // what the last action came to
 	sessions []*pb.Session
-	picked   int
+	picked   int    // of sessions
+	chosen   int    // of the groups
 	followed string // sid
 	follow   func() // ends the tail that is followed
 	run      int    // number of the tail that is followed
@@ -227,9 +234,9 @@ func (t *top) key(key string) tea.Cmd {
 	case "1", "2", "3":
 		t.show(int(key[0] - '1'))
 	case "up", "k":
-		t.picked = max(t.picked-1, 0)
+		t.move(-1)
 	case "down", "j":
-		t.picked = min(t.picked+1, max(len(t.sessions)-1, 0))
+		t.move(1)
 	case "/":
 		t.typing, t.typed = true, t.filter.String()
 	case "esc":
@@ -244,6 +251,14 @@ func (t *top) key(key string) tea.Cmd {
 		if s := t.current(); s != nil {
 			t.end(s, key == "D")
 		}
+	case "p", "R":
+		if g := t.group(); g != nil && key == "p" {
+			t.halt(g)
+		} else if g != nil {
+			t.redrive(g)
+		}
+	case "X":
+		t.drain()
 	}
 	return nil
 }
@@ -275,21 +290,6 @@ func (t *top) current() *pb.Session {
 		return nil
 	}
 	return t.sessions[t.picked]
-}
-
-// end asks whether to end a session.
-func (t *top) end(s *pb.Session, connection bool) {
-	t.asking = fmt.Sprintf("disconnect %s? It cannot be resumed. y/n", shortID(s.Sid))
-	if connection {
-		t.asking = fmt.Sprintf("close the connection of %s? y/n", shortID(s.Sid))
-	}
-	t.do = func() error {
-		ctx, cancel := context.WithTimeout(t.ctx, t.w.timeout)
-		defer cancel()
-		_, err := execute(ctx, t.w.conn, &pb.Command{Op: &pb.Command_Disconnect{Disconnect: &pb.Disconnect{
-			Target: &pb.Target{Namespace: s.Namespace, Sids: []string{s.Sid}}, CloseConnection: connection}}})
-		return err
-	}
 }
 
 // show goes to a view. The tail is followed only while it is looked at.

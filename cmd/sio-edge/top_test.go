@@ -100,6 +100,18 @@ func TestTop(t *testing.T) {
 	}
 	s.shows("events/s", "DELIVERIES/S", "█")
 
+	s.press("p")
+	s.shows("pause chat? its events wait until it is resumed. y/n")
+	s.press("y")
+	s.shows("done", "group chat: paused")
+	a.send(`420["sum",1,2]`)
+	s.press("R")
+	s.shows("chat has no dead letters")
+	s.press("p", "y")
+	a.want("430[3]")
+	s.shows("done")
+	s.press("X", "n")
+
 	s.press("tab")
 	s.shows("2 sessions", shortID(a.sid), shortID(b.sid), "lobby", "d disconnect")
 	first, other := a, b

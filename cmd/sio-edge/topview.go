@@ -148,10 +148,15 @@ func (t *top) groupRows(p *page) {
 		case i <= len(groups):
 			g := groups[i-1]
 			style := ""
-			if len(g.Members) == 0 || attachedMembers(g) == 0 {
+			if g.Paused {
+				style = yellow
+			} else if len(g.Members) == 0 || attachedMembers(g) == 0 {
 				style = red
 			} else if g.PausedClients > 0 || g.BacklogAge.AsDuration().Seconds() > 5 {
 				style = yellow
+			}
+			if i-1 == min(t.chosen, len(groups)-1) && len(groups) > 1 {
+				style += "\x1b[7m"
 			}
 			fmt.Fprintf(p.w, "%s%s  %s %6s  %s\n", p.style(style, line), strings.Repeat(" ", width-ansi.StringWidth(line)),
 				p.style(green, sparkline(t.figures.recent["deliveries "+g.Name], 9)), rate(t.figures.last("deliveries "+g.Name)), p.style(yellow, sparkline(t.figures.recent["lag "+g.Name], 12)))
@@ -216,7 +221,13 @@ func (t *top) footer(p *page) string {
 	case t.note != "":
 		return p.style(yellow, t.note)
 	}
-	keys := "tab view   / filter   q quit"
+	keys := "tab view   / filter   X drain   q quit"
+	if t.group() != nil {
+		keys = "tab view   ↑↓ pick   p pause   R redrive   / filter   X drain   q quit"
+		if t.group().Paused {
+			keys = "tab view   ↑↓ pick   p resume   R redrive   / filter   X drain   q quit"
+		}
+	}
 	if t.view == 1 {
 		keys = "tab view   ↑↓ pick   enter follow   d disconnect   D close connection   / filter   q quit"
 	}
