@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sio-edge/sio-edge/internal/control/convert"
+	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
@@ -19,9 +20,10 @@ const maxCommands = 1024
 
 // commands applies the commands of one caller.
 type commands struct {
-	srv   *Server
-	out   *outbox // where answers of clients go; nil for a caller without a stream
-	flush socketio.Flush
+	srv    *Server
+	member *group.Member // nil for a caller without a stream
+	out    *outbox       // where answers of clients go; nil for a caller without a stream
+	flush  socketio.Flush
 }
 
 // apply does one command, or finds its first result, and returns it.
@@ -41,7 +43,7 @@ func (c *commands) apply(cmd *pb.Command) *pb.CommandResult {
 		return r
 	}
 	relay := &ackRelay{commandID: cmd.CommandId, out: c.out}
-	if cmd.GetEmit().GetAck() != nil {
+	if asks(cmd) {
 		e.relay = relay
 	}
 	r := c.do(cmd, relay)
@@ -49,15 +51,25 @@ func (c *commands) apply(cmd *pb.Command) *pb.CommandResult {
 	return r
 }
 
-func (c *commands) do(cmd *pb.Command, sink socketio.AckSink) *pb.CommandResult {
-	if c.out == nil && cmd.GetEmit().GetAck() != nil {
-		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: "emit: use EmitWithAck to be told of acknowledgements"})
+// asks says whether the command wants answers of its recipients.
+func asks(cmd *pb.Command) bool {
+	return cmd.GetEmit().GetAck() != nil || cmd.GetTell().GetAck() != nil
+}
+
+func (c *commands) do(cmd *pb.Command, relay *ackRelay) *pb.CommandResult {
+	if c.out == nil && asks(cmd) {
+		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: "ack: only EmitWithAck and a stream can be told of acknowledgements"})
 	}
-	op, err := convert.Command(cmd, sink)
-	if err != nil {
-		return failure(cmd.CommandId, err)
+	var receipt socketio.Receipt
+	var err error
+	if t := cmd.GetTell(); t != nil {
+		receipt, err = c.tell(t, relay)
+	} else {
+		var op socketio.Command
+		if op, err = convert.Command(cmd, c.member, relay); err == nil {
+			receipt, err = c.srv.sockets.Apply(op, &c.flush)
+		}
 	}
-	receipt, err := c.srv.sockets.Apply(op, &c.flush)
 	if err != nil {
 		return failure(cmd.CommandId, err)
 	}

@@ -295,23 +295,14 @@ func TestQueries(t *testing.T) {
 func TestCurlIsAnSDK(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.connect()
-	post := func(method, body string) (int, string) {
-		resp, err := http.Post(w.ops.URL+"/sioedge.v1."+method, "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		return resp.StatusCode, strings.ReplaceAll(string(b), " ", "")
-	}
-	_, body := post("CommandService/Execute", `{"commands":[{"emit":{"target":{"everyone":true},"event":"news","args":["shipping today",{"n":1}]}}]}`)
+	_, body := w.post("CommandService/Execute", `{"commands":[{"emit":{"target":{"everyone":true},"event":"news","args":["shipping today",{"n":1}]}}]}`)
 	equal(t, "result", body, `{"results":[{"receipt":{"matched":"1","written":"1"}}]}`)
 	equal(t, "packet", c.recv(), `42["news","shipping today",{"n":1},"1"]`)
-	code, body := post("SessionService/GetSession", `{"sid":"nobody"}`)
+	code, body := w.post("SessionService/GetSession", `{"sid":"nobody"}`)
 	if code != http.StatusNotFound || !strings.Contains(body, `"code":"not_found"`) {
 		t.Errorf("%d %s", code, body)
 	}
-	if code, _ = post("CommandService/Execute", `{"commands":[{"emit":{"traget":{}}}]}`); code != http.StatusBadRequest {
+	if code, _ = w.post("CommandService/Execute", `{"commands":[{"emit":{"traget":{}}}]}`); code != http.StatusBadRequest {
 		t.Errorf("a field that does not exist: %d", code)
 	}
 }

@@ -81,7 +81,7 @@ func (s *Server) SeekGroup(ctx context.Context, req *pb.SeekGroupRequest) (*pb.S
 func groupError(err error) error {
 	switch {
 	case errors.Is(err, group.ErrUnknown):
-		return convert.Failure(codes.NotFound, "GROUP_UNKNOWN", err.Error()).Err()
+		return convert.Failure(codes.NotFound, convert.GroupUnknown, err.Error()).Err()
 	case errors.Is(err, group.ErrCursor):
 		return convert.Failure(codes.FailedPrecondition, "CURSOR_VOID", err.Error()).Err()
 	}

@@ -2,10 +2,7 @@ package control_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -64,13 +61,8 @@ func TestDeadLettersAreListedAndDrivenAgain(t *testing.T) {
 
 	// The same as JSON, which is how people do it.
 	post := func(method, body string) string {
-		resp, err := http.Post(w.ops.URL+"/sioedge.v1.AdminService/"+method, "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		return strings.ReplaceAll(string(b), " ", "")
+		_, answer := w.post("AdminService/"+method, body)
+		return answer
 	}
 	equal(t, "redriven", post("RedriveDeadLetters", fmt.Sprintf(`{"group":"chat","offsets":["%d","7"]}`, l.Event.Offset)), `{"done":1,"unknownOffsets":["7"]}`)
 	d := m.delivery()

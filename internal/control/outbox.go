@@ -112,12 +112,20 @@ type ackRelay struct {
 
 // Ack takes one recipient's answer.
 func (r *ackRelay) Ack(a socketio.Ack) {
-	m := convert.Ack(r.commandID, a)
+	r.pass(convert.Ack(r.commandID, a))
+}
+
+func (r *ackRelay) pass(m *pb.ClientAck) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.out.add(func() { r.out.acks = append(r.out.acks, m) }) {
 		r.acks = append(r.acks, m)
 	}
+}
+
+// Answer takes what one member of a group said, or why it said nothing.
+func (r *ackRelay) Answer(memberID string, outcome socketio.Outcome, args []byte, attachments [][]byte) {
+	r.pass(convert.Answer(r.commandID, memberID, outcome, args, attachments))
 }
 
 // Summary takes the end.

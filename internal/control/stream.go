@@ -52,7 +52,7 @@ func (s *Server) Subscribe(rpc pb.EventService_SubscribeServer) error {
 	}
 	defer member.Detach()
 	st := &stream{srv: s, rpc: rpc, member: member, name: h.Group, id: h.MemberID, out: newOutbox()}
-	st.commands = commands{srv: s, out: st.out}
+	st.commands = commands{srv: s, member: member, out: st.out}
 	st.quota.rate = float64(s.cfg.CommandRate)
 	defer st.out.close()
 	s.log.Info("backend attached", "group", h.Group, "member", h.MemberID, "sdk", h.SDK, "resume", outcomes[outcome].String())
@@ -195,6 +195,9 @@ func (st *stream) deliver(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := st.sendNotes(&next); err != nil {
+			return err
+		}
 		for rest := next.Deliveries; len(rest) > 0; {
 			batch.Reset()
 			n, size := 0, 0
@@ -252,6 +255,8 @@ func (st *stream) handle(m *pb.SubscribeRequest) error {
 		events, age := st.member.Backlog()
 		st.out.notice(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Progress{Progress: &pb.Progress{
 			Nonce: m.Heartbeat.Nonce, BacklogEvents: uint64(events), BacklogAge: durationpb.New(age)}}})
+	case *pb.SubscribeRequest_Answer:
+		st.answer(m.Answer)
 	case *pb.SubscribeRequest_Leave:
 		st.member.Leave()
 	case *pb.SubscribeRequest_Hello:

@@ -94,6 +94,18 @@ func (w *world) context() context.Context {
 	return ctx
 }
 
+// post calls a unary method as JSON, and leaves out the spaces of the answer.
+func (w *world) post(method, body string) (int, string) {
+	w.t.Helper()
+	resp, err := http.Post(w.ops.URL+"/sioedge.v1."+method, "application/json", strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.ReplaceAll(string(b), " ", "")
+}
+
 // client speaks Engine.IO over polling.
 type client struct {
 	w   *world

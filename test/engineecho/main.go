@@ -52,6 +52,8 @@ type echo struct{}
 
 func (echo) Open(*engineio.Socket) {}
 
+func (echo) Upgraded(*engineio.Socket) {}
+
 func (echo) Message(s *engineio.Socket, binary bool, data []byte) {
 	if binary {
 		s.Queue(engineio.NewBinaryMessage(data), false)

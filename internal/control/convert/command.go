@@ -9,6 +9,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
@@ -23,9 +24,12 @@ const (
 // Invalid is the reason of a command that says nothing or contradicts itself.
 const Invalid = "COMMAND_INVALID"
 
-// Command returns the floor's command for the contract's. sink is told of acknowledgements, if
-// the command asks for some. The error is a *socketio.Error.
-func Command(c *pb.Command, sink socketio.AckSink) (socketio.Command, error) {
+// GroupUnknown is the reason of what names a group that there is not.
+const GroupUnknown = "GROUP_UNKNOWN"
+
+// Command returns the floor's command for the contract's, but for a Tell. by is who sends it. sink
+// is told of acknowledgements, if the command asks for some. The error is a *socketio.Error.
+func Command(c *pb.Command, by any, sink socketio.AckSink) (socketio.Command, error) {
 	switch op := c.Op.(type) {
 	case *pb.Command_Emit:
 		m, err := Emit(op.Emit, sink)
@@ -35,12 +39,12 @@ func Command(c *pb.Command, sink socketio.AckSink) (socketio.Command, error) {
 		m.ID = c.CommandId
 		return m, nil
 	case *pb.Command_Join:
-		return &socketio.Join{Target: Target(op.Join.Target), Rooms: op.Join.Rooms}, nil
+		return &socketio.Join{Target: Target(op.Join.Target), Rooms: op.Join.Rooms, By: by}, nil
 	case *pb.Command_Leave:
 		if op.Leave.All && len(op.Leave.Rooms) > 0 {
 			return nil, &socketio.Error{Reason: Invalid, Text: "leave: give rooms or all, not both"}
 		}
-		return &socketio.Leave{Target: Target(op.Leave.Target), Rooms: op.Leave.Rooms, All: op.Leave.All}, nil
+		return &socketio.Leave{Target: Target(op.Leave.Target), Rooms: op.Leave.Rooms, All: op.Leave.All, By: by}, nil
 	case *pb.Command_Disconnect:
 		return &socketio.Disconnect{Target: Target(op.Disconnect.Target), Close: op.Disconnect.CloseConnection}, nil
 	case *pb.Command_Update:
@@ -52,34 +56,48 @@ func Command(c *pb.Command, sink socketio.AckSink) (socketio.Command, error) {
 
 // Emit returns the floor's command for an Emit.
 func Emit(e *pb.Emit, sink socketio.AckSink) (*socketio.Emit, error) {
-	args, attachments, err := arguments(e)
+	args, attachments, err := Arguments("emit", e)
 	if err != nil {
 		return nil, err
 	}
 	m := &socketio.Emit{Target: Target(e.GetTarget()), Event: e.GetEvent(), Args: args, Attachments: attachments,
 		Volatile: e.GetVolatile(), TTL: e.GetTtl().AsDuration()}
 	if e.GetAck() != nil {
-		m.Acks, m.AckTimeout = sink, e.Ack.GetTimeout().AsDuration()
-		if m.AckTimeout == 0 {
-			m.AckTimeout = defaultAckTimeout
-		}
-		if m.AckTimeout < 0 || m.AckTimeout > maxAckTimeout {
-			return nil, &socketio.Error{Reason: Invalid, Text: fmt.Sprintf("emit: ack timeout %s: above 0, at most %s", m.AckTimeout, maxAckTimeout)}
+		m.Acks = sink
+		if m.AckTimeout, err = AckTimeout("emit", e.Ack); err != nil {
+			return nil, err
 		}
 	}
 	return m, nil
 }
 
-func arguments(e *pb.Emit) ([]byte, [][]byte, error) {
-	if e.GetArgs() == nil {
-		return e.GetPayload().GetJson(), e.GetPayload().GetAttachments(), nil
+// AckTimeout returns how long answers are waited for. The error is a *socketio.Error.
+func AckTimeout(verb string, ack *pb.AckRequest) (time.Duration, error) {
+	d := ack.GetTimeout().AsDuration()
+	if d == 0 {
+		return defaultAckTimeout, nil
 	}
-	if e.Payload != nil {
-		return nil, nil, &socketio.Error{Reason: Invalid, Text: "emit: give payload or args, not both"}
+	if d < 0 || d > maxAckTimeout {
+		return 0, &socketio.Error{Reason: Invalid, Text: fmt.Sprintf("%s: ack timeout %s: above 0, at most %s", verb, d, maxAckTimeout)}
 	}
-	args, err := json.Marshal(e.Args.AsSlice())
+	return d, nil
+}
+
+// Arguments returns those of an Emit or a Tell. The error is a *socketio.Error.
+func Arguments(verb string, m interface {
+	GetPayload() *pb.Payload
+	GetArgs() *structpb.ListValue
+}) ([]byte, [][]byte, error) {
+	payload, values := m.GetPayload(), m.GetArgs()
+	if values == nil {
+		return payload.GetJson(), payload.GetAttachments(), nil
+	}
+	if payload != nil {
+		return nil, nil, &socketio.Error{Reason: Invalid, Text: verb + ": give payload or args, not both"}
+	}
+	args, err := json.Marshal(values.AsSlice())
 	if err != nil {
-		return nil, nil, &socketio.Error{Reason: socketio.PayloadInvalid, Text: "emit: args: " + err.Error()}
+		return nil, nil, &socketio.Error{Reason: socketio.PayloadInvalid, Text: verb + ": args: " + err.Error()}
 	}
 	return args, nil, nil
 }
@@ -127,6 +145,7 @@ var errorCodes = map[string]codes.Code{
 	socketio.RevisionMismatch: codes.FailedPrecondition,
 	socketio.StoreFull:        codes.ResourceExhausted,
 	socketio.DeliverySettled:  codes.FailedPrecondition,
+	GroupUnknown:              codes.NotFound,
 }
 
 // Status returns the status for an error of the floor below, with its reason as ErrorInfo.

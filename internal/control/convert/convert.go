@@ -45,7 +45,7 @@ func Session(s *socketio.Session) *pb.Session {
 	return &pb.Session{
 		Sid: s.SID, Namespace: s.Namespace, ConnectionId: s.Connection, UserId: s.UserID, Attributes: s.Attributes,
 		Rooms: s.Rooms, State: states[s.State], OpenedAt: timestamppb.New(s.OpenedAt), Revision: s.Revision,
-		Handshake: Handshake(s.Handshake), Transport: s.Transport, Recovered: s.Recovered,
+		Handshake: Handshake(s.Handshake), Transport: s.Transport, Recovered: s.Recovered, AuthJson: []byte(s.Auth),
 	}
 }
 
@@ -70,6 +70,15 @@ func Ack(commandID string, a socketio.Ack) *pb.ClientAck {
 	m := &pb.ClientAck{CommandId: commandID, Sid: a.SID, Outcome: outcomes[a.Outcome]}
 	if a.Outcome == socketio.Acked {
 		m.Payload = &pb.Payload{Json: a.Args, Attachments: a.Attachments}
+	}
+	return m
+}
+
+// Answer returns the message for what one member of a group answered.
+func Answer(commandID, memberID string, outcome socketio.Outcome, args []byte, attachments [][]byte) *pb.ClientAck {
+	m := &pb.ClientAck{CommandId: commandID, MemberId: memberID, Outcome: outcomes[outcome]}
+	if outcome == socketio.Acked {
+		m.Payload = &pb.Payload{Json: args, Attachments: attachments}
 	}
 	return m
 }

@@ -136,7 +136,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	for _, c := range []*pb.Command{{}, {Op: &pb.Command_Leave{Leave: &pb.LeaveRooms{All: true, Rooms: []string{"a"}}}}} {
-		if _, err := Command(c, nil); err == nil {
+		if _, err := Command(c, nil, nil); err == nil {
 			t.Errorf("%v was taken", c)
 		}
 	}

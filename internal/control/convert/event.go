@@ -34,7 +34,7 @@ func lifeKind(m *pb.Event, ev *socketio.Event) {
 	case socketio.Suspended:
 		m.Kind = &pb.Event_Suspended{Suspended: &pb.Suspended{Reason: reasons[l.Reason], ResumableUntil: timestamppb.New(l.Until)}}
 	case socketio.Resumed:
-		m.Kind = &pb.Event_Resumed{Resumed: &pb.Resumed{Replayed: uint32(l.Replayed), Complete: l.Complete, Session: Session(&l.Session)}}
+		m.Kind = &pb.Event_Resumed{Resumed: &pb.Resumed{Replayed: uint32(l.Replayed), Complete: l.Complete, Session: Session(&l.Session), AuthJson: l.Auth}}
 	case socketio.Closed:
 		m.Kind = &pb.Event_Closed{Closed: &pb.Closed{Reason: reasons[l.Reason], Detail: string(l.Reason), Session: Session(&l.Session)}}
 	}

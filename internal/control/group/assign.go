@@ -155,7 +155,7 @@ func (g *group) expire(p *place) {
 		g.unlock()
 		return
 	}
-	p.gone = true
+	g.goneLocked(p)
 	g.fx.after = append(g.fx.after, func() {
 		g.all.log.Info("member is not back, its sessions move", "group", g.name, "member", p.id)
 	})

@@ -158,7 +158,7 @@ func (m *Member) Leave() {
 		g.unlock()
 		return
 	}
-	m.place.gone = true
+	g.goneLocked(m.place)
 	g.becomeLocked(g.places.without(m.place))
 }
 

@@ -55,6 +55,9 @@ type group struct {
 	counts counts
 	dead   deadLetters
 
+	questions    map[uint64]*question // of members to members
+	lastQuestion uint64
+
 	retained retained
 	swept    uint64  // no settled event below it is kept
 	sweepAt  instant // when settled events are looked at; 0: not until one more is kept
@@ -116,6 +119,9 @@ func (g *group) enqueue(ev *socketio.Event, sid string, offset uint64, wanted bo
 		return true
 	}
 	prev := g.prevSeqLocked(ev, sid)
+	if ev.Kind == socketio.Closed {
+		g.forgetChangesLocked(sid)
+	}
 	if !wanted {
 		return true
 	}

@@ -173,6 +173,9 @@ func (g *group) end(err error) {
 	defer g.unlock()
 	g.ended = true
 	g.timer.Stop()
+	for _, q := range g.questions {
+		q.timer.Stop() // who waits for the answers goes, too
+	}
 	if g.all.cfg.Log != nil {
 		for e := g.spill; e != nil; e = e.links[inLog].next {
 			if e.kind != socketio.ConnectRequested {

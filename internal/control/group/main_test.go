@@ -33,9 +33,10 @@ type edge struct {
 
 type session struct {
 	*socketio.Socket
-	mu   sync.Mutex // guards the following, and the order of events
-	seq  uint64
-	live bool
+	mu    sync.Mutex // guards the following, and the order of events
+	seq   uint64
+	live  bool
+	rooms []string
 }
 
 // virtual runs f on virtual time with an edge whose Groups are closed in the end.
@@ -84,7 +85,7 @@ func (e *edge) Session(sid string) (socketio.Session, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return socketio.Session{SID: sid, Namespace: s.Nsp.Name}, s.live
+	return socketio.Session{SID: sid, Namespace: s.Nsp.Name, Rooms: slices.Clone(s.rooms), Transport: "websocket"}, s.live
 }
 
 func (e *edge) Abandon(ev *socketio.Event) {
@@ -165,6 +166,8 @@ type member struct {
 	snapshot []string
 	lost     []string
 	gained   []string
+	changed  []Change
+	told     []Told
 }
 
 func hello(memberID string) Hello {
@@ -213,6 +216,8 @@ func (m *member) next() []Delivery {
 		for _, s := range b.Gained {
 			m.gained = append(m.gained, s.SID)
 		}
+		m.changed = append(m.changed, b.Changed...)
+		m.told = append(m.told, b.Told...)
 		all = append(all, b.Deliveries...)
 	}
 }

@@ -45,7 +45,20 @@ type Delivery struct {
 type Batch struct {
 	Lost       []string           // sessions that are not the member's any more
 	Gained     []socketio.Session // sessions that are the member's from now on
+	Changed    []Change           // sessions that are not as it knows them
+	Told       []Told             // what others say
 	Deliveries []Delivery
+}
+
+func (b *Batch) reset() {
+	b.Lost, b.Gained, b.Deliveries = b.Lost[:0], b.Gained[:0], b.Deliveries[:0]
+	clear(b.Changed)
+	clear(b.Told)
+	b.Changed, b.Told = b.Changed[:0], b.Told[:0]
+}
+
+func (b *Batch) empty() bool {
+	return len(b.Lost)+len(b.Gained)+len(b.Changed)+len(b.Told)+len(b.Deliveries) == 0
 }
 
 const (
@@ -61,7 +74,7 @@ func (m *Member) Next(ctx context.Context, b *Batch) error {
 		b.Deliveries = make([]Delivery, 0, defaultBatch)
 	}
 	for {
-		b.Lost, b.Gained, b.Deliveries = b.Lost[:0], b.Gained[:0], b.Deliveries[:0]
+		b.reset()
 		m.g.mu.Lock()
 		if m.err != nil {
 			defer m.g.unlock()
@@ -69,16 +82,20 @@ func (m *Member) Next(ctx context.Context, b *Batch) error {
 		}
 		var gained []string
 		b.Lost, gained = m.noticesLocked(b.Lost)
+		var changed []noted
 		if len(m.place.lost)+len(m.place.gained) == 0 {
+			changed = m.changesLocked()
 			m.fillLocked(b)
 		}
-		m.waiting = len(b.Lost)+len(gained)+len(b.Deliveries) == 0
+		m.tellLocked(b)
+		m.waiting = b.empty() && len(gained)+len(changed) == 0
 		wait := m.waiting
 		m.g.unlock()
 		if len(gained) > 0 {
 			b.Gained = append(b.Gained, m.g.copies(m.place, gained)...)
 		}
-		if len(b.Lost)+len(b.Gained)+len(b.Deliveries) > 0 {
+		m.g.look(b, changed)
+		if !b.empty() {
 			return nil
 		}
 		if !wait {
@@ -320,6 +337,9 @@ func (m *Member) SetFlow(f Flow) error {
 	m.wakeIfReadyLocked()
 	return nil
 }
+
+// ID is the member's stable name.
+func (m *Member) ID() string { return m.place.id }
 
 // Flow returns the window in force.
 func (m *Member) Flow() Flow {

@@ -20,9 +20,15 @@ type place struct {
 	// known is set from the beginning of the member's Snapshot: from then on changes are told.
 	known        bool
 	lost, gained map[string]struct{} // sids still to be told, lost before gained
+	changed      map[string]*change  // of sessions that it has, told after both
+	// shared is the sessions whose rooms somebody else has changed: see group.changed.
+	shared map[string]struct{}
 	// doubt is set when the stream was lost with something told that the member may not have
 	// got: then it cannot continue.
 	doubt bool
+
+	told      []Told // waits for the member
+	toldBytes int
 
 	banned []string // instance ids that were fenced
 }
@@ -33,6 +39,8 @@ func (p *place) lose(sid string) {
 		return
 	}
 	delete(p.gained, sid)
+	delete(p.changed, sid)
+	delete(p.shared, sid)
 	p.lost[sid] = struct{}{}
 	p.wake()
 }
@@ -49,6 +57,7 @@ func (p *place) gain(sid string) {
 func (p *place) forgetNotices() {
 	p.known = false
 	p.lost, p.gained = make(map[string]struct{}), make(map[string]struct{})
+	p.changed, p.shared = make(map[string]*change), make(map[string]struct{})
 }
 
 func (p *place) wake() {

@@ -173,6 +173,8 @@ type echo struct{}
 
 func (echo) Open(*Socket)           {}
 func (echo) Closed(*Socket, Reason) {}
+func (echo) Upgraded(*Socket)       {}
+
 func (echo) Message(s *Socket, _ bool, data []byte) {
 	s.Queue(NewMessage(data, nil), false)
 }

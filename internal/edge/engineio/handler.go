@@ -14,6 +14,8 @@ type Handler interface {
 	Open(s *Socket)
 	// Message hands over what the client sent. data belongs to the Handler from now on.
 	Message(s *Socket, binary bool, data []byte)
+	// Upgraded is called when a WebSocket has taken the session over from polling.
+	Upgraded(s *Socket)
 	// Closed is called when the session is over, whatever ended it.
 	Closed(s *Socket, r Reason)
 }

@@ -37,6 +37,7 @@ type floor struct {
 	sockets  []*Socket
 	messages []string
 	reasons  []Reason
+	upgraded []string // the transport at each Upgraded
 	inside   map[*Socket]bool
 	faults   []string
 }
@@ -89,6 +90,19 @@ func (f *floor) Message(s *Socket, binary bool, data []byte) {
 	if !f.mute {
 		s.Flush()
 	}
+}
+
+func (f *floor) Upgraded(s *Socket) {
+	defer f.enter(s)()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.upgraded = append(f.upgraded, s.Transport())
+}
+
+func (f *floor) upgrades() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.upgraded)
 }
 
 func (f *floor) Closed(s *Socket, r Reason) {

@@ -12,12 +12,20 @@ var probeAnswer = newPacket("3probe").frames
 // "2probe" asks whether it works, "5" makes it the drainer, and nothing else belongs there.
 // Polling goes on until the "5". recvMu is held.
 func (c *conn) probe(binary bool, data []byte) bool {
+	if c.probed(binary, data) {
+		c.sock.server.handler.Upgraded(c.sock)
+	}
+	return true
+}
+
+// probed handles such a message and reports whether it made c the drainer.
+func (c *conn) probed(binary bool, data []byte) bool {
 	s := c.sock
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.polls
 	if c.closing || c.bye != nil || c.doomed || p == nil || p.probe != c {
-		return true // only the close frame still matters
+		return false // only the close frame still matters
 	}
 	packet, err := eio.ParseText(data)
 	switch {
@@ -28,14 +36,14 @@ func (c *conn) probe(binary bool, data []byte) bool {
 		c.ctl = append(c.ctl, probeAnswer...)
 		// The client waits for its GET to end before it sends the "5".
 		s.releaseLocked()
-		return true
+		return false
 	case packet.Type == eio.Upgrade && len(packet.Data) == 0 && p.probes > 0:
 		c.takeOverLocked()
 		return true
 	}
 	s.server.refused("websocket", "probe")
 	c.abandonLocked()
-	return true
+	return false
 }
 
 // takeOverLocked makes c the drainer of its Socket.

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,13 +35,16 @@ func TestUpgrade(t *testing.T) {
 			e.want(200, "4still polling", "GET", q, "")
 			s.Queue(NewMessage([]byte("buffered"), nil), false)
 			s.Flush()
-			if s.Transport() != Polling {
+			if s.Transport() != Polling || len(f.upgrades()) > 0 {
 				t.Error("upgraded too early")
 			}
 			c.say("5", "4first")
 			c.want("4buffered", "4first")
 			if s.Transport() != WebSocket {
 				t.Error("not upgraded")
+			}
+			if got := f.upgrades(); !slices.Equal(got, []string{WebSocket}) {
+				t.Errorf("told of upgrades to %q", got)
 			}
 			for _, method := range []string{"GET", "POST"} { // U02 rel/U8
 				e.want(400, `{"code":3,"message":"Bad request"}`, method, q, "")

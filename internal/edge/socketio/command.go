@@ -40,6 +40,7 @@ type Emit struct {
 type Join struct {
 	Target Target
 	Rooms  []string
+	By     any // who sends it, for Backend.Changed
 }
 
 // Leave removes the selected sessions from rooms, or from all.
@@ -47,6 +48,7 @@ type Leave struct {
 	Target Target
 	Rooms  []string
 	All    bool
+	By     any // as in Join
 }
 
 // Disconnect ends the selected sessions, or with Close everything on their connections.
@@ -161,20 +163,25 @@ func (s *Server) checkEmit(e *Emit) error {
 	if sio.Reserved(e.Event) {
 		return &Error{EventInvalid, fmt.Sprintf("event %q: the name is reserved by Socket.IO", e.Event)}
 	}
-	if len(e.Event) > s.cfg.Limits.Name || !utf8.ValidString(e.Event) {
-		return &Error{EventInvalid, fmt.Sprintf("event %.32q…: at most %d bytes of UTF-8 are allowed", e.Event, s.cfg.Limits.Name)}
-	}
 	if s.store != nil && !e.Volatile {
 		if err := s.store.Refuses(); err != nil {
 			return &Error{StoreFull, fmt.Sprintf("emit %q: it cannot be kept: %v", e.Event, err)}
 		}
 	}
-	return s.checkArgs(&e.Args, e.Attachments)
+	return s.CheckMessage(e.Event, &e.Args, e.Attachments)
 }
 
-// checkArgs refuses arguments that a client would close its connection for. No arguments at all
-// become the empty array.
-func (s *Server) checkArgs(args *[]byte, attachments [][]byte) error {
+// CheckMessage refuses a name or arguments beyond the limits: see CheckArgs.
+func (s *Server) CheckMessage(event string, args *[]byte, attachments [][]byte) error {
+	if len(event) > s.cfg.Limits.Name || !utf8.ValidString(event) {
+		return &Error{EventInvalid, fmt.Sprintf("event %.32q…: at most %d bytes of UTF-8 are allowed", event, s.cfg.Limits.Name)}
+	}
+	return s.CheckArgs(args, attachments)
+}
+
+// CheckArgs refuses arguments that a client would close its connection for. No arguments at all
+// become the empty array. The error is an *Error.
+func (s *Server) CheckArgs(args *[]byte, attachments [][]byte) error {
 	if len(*args) == 0 {
 		*args = []byte("[]")
 	}

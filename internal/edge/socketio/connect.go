@@ -17,6 +17,15 @@ type request struct {
 	resume bool
 }
 
+// copyAuth returns what the client gave, without the packet that it lies in; nil for nothing.
+func (r *request) copyAuth() *string {
+	if len(r.auth) == 0 {
+		return nil
+	}
+	auth := string(r.auth)
+	return &auth
+}
+
 // Accept is a group's yes.
 type Accept struct {
 	UserID     string

@@ -49,7 +49,7 @@ type Event struct {
 type Life struct {
 	Session   Session             // Opened, Resumed, Closed: the state at that moment
 	Handshake *engineio.Handshake // ConnectRequested
-	Auth      []byte              // ConnectRequested, Opened: the client's auth object without pid and offset
+	Auth      []byte              // ConnectRequested, Opened, Resumed: the client's auth object without pid and offset
 	AnswerBy  time.Time           // ConnectRequested
 	Resuming  bool                // ConnectRequested: accepting resumes a session
 	Reason    Reason              // Suspended, Closed
@@ -80,8 +80,18 @@ type Backend interface {
 	Deliver(*Event) bool
 	// Release lets go of an event that was delivered with Held.
 	Release(*Event)
+	// Changed tells of what is not an event. It is called like Deliver, after the Opened of the
+	// session.
+	Changed(Change)
 	// Admission says whether clients can join a namespace and who decides. It is cheap.
 	Admission(namespace string) Admission
+}
+
+// Change says that a session is not as its events have told. How it is, Server.Session says.
+type Change struct {
+	Socket *Socket
+	Rooms  []string // that a command made it join or leave; nil: its transport is another
+	By     any      // Join.By or Leave.By
 }
 
 // Admission is how a namespace takes clients.

@@ -20,7 +20,7 @@ func (s *Server) Get(namespace, sid string) (Session, error) {
 		k := n.sids[sid]
 		n.mu.Unlock()
 		if k != nil {
-			if now, ok := k.session(); ok {
+			if now, ok := k.session(false); ok {
 				return now, nil
 			}
 		}
@@ -41,7 +41,7 @@ func (s *Server) List(t *Target, after string, limit int) ([]Session, error) {
 		if len(list) == limit {
 			break
 		}
-		if now, ok := k.session(); ok {
+		if now, ok := k.session(false); ok {
 			list = append(list, now)
 		}
 	}
@@ -99,15 +99,15 @@ func (s *Server) EachSID(f func(sid, namespace string)) {
 	}
 }
 
-// Session returns a copy of the session with this sid in whatever namespace. It waits for an
-// event of the session that is just being delivered.
+// Session returns a copy of the session with this sid in whatever namespace, auth included. It
+// waits for an event of the session that is just being delivered.
 func (s *Server) Session(sid string) (Session, bool) {
 	for _, n := range s.namespaces() {
 		n.mu.Lock()
 		k := n.sids[sid]
 		n.mu.Unlock()
 		if k != nil {
-			return k.session()
+			return k.session(true)
 		}
 	}
 	return Session{}, false
@@ -121,8 +121,8 @@ func (s *Server) Totals() (open, away int) {
 	return open, away
 }
 
-// session copies the state; false if the session has ended.
-func (s *Socket) session() (Session, bool) {
+// session copies the state, with auth if asked for; false if the session has ended.
+func (s *Socket) session(auth bool) (Session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == Ended {
@@ -137,6 +137,9 @@ func (s *Socket) session() (Session, bool) {
 	defer s.Nsp.mu.Unlock()
 	k := s.sessionLocked(conn)
 	k.Connection = connection
+	if auth && s.auth != nil {
+		k.Auth = *s.auth
+	}
 	return k, true
 }
 

@@ -142,6 +142,7 @@ func (s *Socket) suspend(r Reason) {
 	n.mu.Lock()
 	n.carryLocked(s, nil)
 	s.recovered, s.reason, s.until = false, r, until.Sub(n.srv.start)
+	s.auth = nil // the next connection brings its own
 	n.mu.Unlock()
 	s.deliver(&Event{Kind: Suspended, Life: &Life{Reason: r, Until: until}})
 }
@@ -182,7 +183,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 		n.joinLocked(s, room)
 	}
 	n.carryLocked(s, c.conn)
-	s.until = 0
+	s.until, s.auth = 0, r.copyAuth()
 	replayed, complete := n.replayLocked(s, r.offset, f)
 	n.counts.Replayed.Add(uint64(replayed))
 	if !complete {
@@ -199,7 +200,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	now.Connection = connection
 	n.mu.Unlock()
 	s.state, s.client = Open, c
-	s.deliver(&Event{Kind: Resumed, Life: &Life{Session: now, Replayed: replayed, Complete: complete}})
+	s.deliver(&Event{Kind: Resumed, Life: &Life{Session: now, Auth: r.auth, Replayed: replayed, Complete: complete}})
 	return true
 }
 

@@ -87,13 +87,24 @@ func (n *Namespace) joinAll(j *Join) (Receipt, error) {
 			return Receipt{}, err
 		}
 	}
+	r, full, changed := n.joinPicked(j)
+	for _, s := range changed {
+		s.changed(j.Rooms, j.By)
+	}
+	if full > 0 {
+		return r, &Error{LimitExceeded, fmt.Sprintf("join: %d of %d sessions are in %d rooms, more are not allowed", full, r.Matched, n.srv.cfg.RoomsPerSocket)}
+	}
+	return r, nil
+}
+
+// joinPicked says also how many sessions had no room for all, and which are in other rooms now.
+func (n *Namespace) joinPicked(j *Join) (r Receipt, full int, changed []*Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	picked := n.pickLocked(&j.Target)
-	r := Receipt{Matched: len(picked)}
-	full := 0
+	r.Matched = len(picked)
 	for _, s := range picked {
-		ok := true
+		ok, before := true, len(s.rooms)
 		for _, name := range j.Rooms {
 			ok = n.joinLocked(s, name) && ok
 		}
@@ -102,30 +113,46 @@ func (n *Namespace) joinAll(j *Join) (Receipt, error) {
 		} else {
 			full++
 		}
+		if len(s.rooms) != before {
+			changed = append(changed, s)
+		}
 		n.saveLocked(s)
 	}
-	if full > 0 {
-		return r, &Error{LimitExceeded, fmt.Sprintf("join: %d of %d sessions are in %d rooms, more are not allowed", full, len(picked), n.srv.cfg.RoomsPerSocket)}
-	}
-	return r, nil
+	return r, full, changed
 }
 
 func (n *Namespace) leaveAll(l *Leave) Receipt {
+	r, left := n.leavePicked(l)
+	for _, m := range left {
+		m.s.changed(m.rooms, l.By)
+	}
+	return r
+}
+
+// roomsLeft is what a Leave did to one session.
+type roomsLeft struct {
+	s     *Socket
+	rooms []string
+}
+
+func (n *Namespace) leavePicked(l *Leave) (r Receipt, left []roomsLeft) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	picked := n.pickLocked(&l.Target)
-	r := Receipt{Matched: len(picked)}
+	r.Matched = len(picked)
 	for _, s := range picked {
-		before := len(s.rooms)
+		var rooms []string
 		for i := len(s.rooms) - 1; i >= 0; i-- {
-			if l.All || slices.Contains(l.Rooms, s.rooms[i].room.name) {
+			if name := s.rooms[i].room.name; l.All || slices.Contains(l.Rooms, name) {
 				n.leaveLocked(s, i)
+				rooms = append(rooms, name)
 			}
 		}
-		if len(s.rooms) != before {
+		if len(rooms) > 0 {
 			r.Written++
+			left = append(left, roomsLeft{s, rooms})
 			n.saveLocked(s)
 		}
 	}
-	return r
+	return r, left
 }

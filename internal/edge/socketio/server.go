@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,17 @@ func (s *Server) Open(conn *engineio.Socket) {
 // Message takes what a client sent.
 func (s *Server) Message(conn *engineio.Socket, binary bool, data []byte) {
 	conn.Peer.(*client).receive(binary, data)
+}
+
+// Upgraded takes the change of a connection's transport.
+func (s *Server) Upgraded(conn *engineio.Socket) {
+	c := conn.Peer.(*client)
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, k := range sockets {
+		k.changed(nil, nil)
+	}
 }
 
 // Closed takes the end of a connection.

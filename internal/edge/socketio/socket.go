@@ -33,6 +33,7 @@ type Socket struct {
 	conn      *engineio.Socket // where its packets go; nil while away
 	pid       string           // the private id that a client resumes with
 	userID    string
+	auth      *string // what the client gave on its connection; nil: nothing
 	attrs     map[string]string
 	rooms     []membership
 	left      []absenceFromRoom // rooms it was in, as long as the packet log reaches back
@@ -80,6 +81,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 		return false
 	}
 	s.userID, s.attrs, s.revision, s.savedSeq = a.UserID, a.Attributes, 1, 1
+	s.auth = r.copyAuth()
 	n.addLocked(s)
 	for _, room := range a.Rooms {
 		n.joinLocked(s, room)
@@ -167,6 +169,15 @@ func (s *Socket) deliver(ev *Event) {
 	}
 }
 
+// changed tells that the session is not as its events have told: see Change.
+func (s *Socket) changed(rooms []string, by any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != Ended {
+		s.Nsp.srv.backend.Changed(Change{Socket: s, Rooms: rooms, By: by})
+	}
+}
+
 // receive hands up what the client emitted.
 func (s *Socket) receive(c *client, p *sio.Packet) {
 	s.mu.Lock()
@@ -197,7 +208,7 @@ func (s *Socket) Unpause() {
 // Reply answers the callback of the client's event. The error is an *Error: there is nobody to
 // answer. Such a reply is not kept, as a stock client forgets its callbacks with the connection.
 func (s *Server) Reply(ev *Event, args []byte, attachments [][]byte, f *Flush) error {
-	if err := s.checkArgs(&args, attachments); err != nil {
+	if err := s.CheckArgs(&args, attachments); err != nil {
 		return err
 	}
 	k := ev.Socket
@@ -258,6 +269,7 @@ func (s *Socket) finish(r Reason) {
 	n.mu.Lock()
 	last := s.sessionLocked(nil)
 	last.State = Ended
+	s.auth = nil
 	empty := n.removeLocked(s)
 	n.mu.Unlock()
 	s.state, s.client, s.paused = Ended, nil, false

@@ -137,6 +137,7 @@ type Session struct {
 	Transport  string              // empty while suspended
 	Recovered  bool                // resumed on its current connection with nothing missed
 	Handshake  *engineio.Handshake // of the current connection; nil while suspended
+	Auth       string              // given on the current connection, without pid and offset; only from Server.Session
 }
 
 // State is where a session is in its life.

@@ -51,6 +51,7 @@ type backend struct {
 	pattern string // of namespaces that are there on demand
 	refuses bool
 	events  []*socketio.Event
+	changes []socketio.Change
 }
 
 func (b *backend) Deliver(ev *socketio.Event) bool {
@@ -61,6 +62,12 @@ func (b *backend) Deliver(ev *socketio.Event) bool {
 }
 
 func (b *backend) Release(*socketio.Event) {}
+
+func (b *backend) Changed(c socketio.Change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changes = append(b.changes, c)
+}
 
 func (b *backend) Admission(nsp string) socketio.Admission {
 	b.mu.Lock()

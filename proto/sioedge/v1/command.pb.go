@@ -24,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// AckOutcome says what became of one recipient of an Emit with AckRequest.
+// AckOutcome says what became of one recipient of an Emit or a Tell with AckRequest.
 type AckOutcome int32
 
 const (
@@ -34,9 +34,9 @@ const (
 	AckOutcome_ACK_OUTCOME_ACKED AckOutcome = 1
 	// It did not answer in time.
 	AckOutcome_ACK_OUTCOME_TIMED_OUT AckOutcome = 2
-	// Its session ended first.
+	// Its session ended first. Of Tell: the member has left the group, or has nobody to answer.
 	AckOutcome_ACK_OUTCOME_DISCONNECTED AckOutcome = 3
-	// It was not written: volatile and not writable, or over its ttl.
+	// It was not written: volatile and not writable, or over its ttl. Of Tell: too much waits.
 	AckOutcome_ACK_OUTCOME_DROPPED AckOutcome = 4
 )
 
@@ -85,8 +85,9 @@ func (AckOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{0}
 }
 
-// Command tells the edge to do something to the sessions that a target selects. A backend
-// sends it; commands of one stream or one request are applied in the order sent.
+// Command tells the edge to do something to the sessions that a target selects, or to pass
+// something on to the members of a group. A backend sends it; commands of one stream or one
+// request are applied in the order sent.
 type Command struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key, chosen by the sender; at most 128 bytes. A repeat within two minutes is not
@@ -102,6 +103,7 @@ type Command struct {
 	//	*Command_Leave
 	//	*Command_Disconnect
 	//	*Command_Update
+	//	*Command_Tell
 	Op isCommand_Op `protobuf_oneof:"op"`
 	// True: a result is sent only if the command fails.
 	Quiet bool `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`
@@ -201,6 +203,15 @@ func (x *Command) GetUpdate() *UpdateSession {
 	return nil
 }
 
+func (x *Command) GetTell() *Tell {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Tell); ok {
+			return x.Tell
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetQuiet() bool {
 	if x != nil {
 		return x.Quiet
@@ -244,6 +255,11 @@ type Command_Update struct {
 	Update *UpdateSession `protobuf:"bytes,6,opt,name=update,proto3,oneof"`
 }
 
+type Command_Tell struct {
+	// Say something to the members of a group.
+	Tell *Tell `protobuf:"bytes,9,opt,name=tell,proto3,oneof"`
+}
+
 func (*Command_Emit) isCommand_Op() {}
 
 func (*Command_Join) isCommand_Op() {}
@@ -253,6 +269,8 @@ func (*Command_Leave) isCommand_Op() {}
 func (*Command_Disconnect) isCommand_Op() {}
 
 func (*Command_Update) isCommand_Op() {}
+
+func (*Command_Tell) isCommand_Op() {}
 
 // Target selects sessions of one namespace: those in any of the rooms, with any of the sids or
 // of any of the users, or everyone; less the exceptions. Each is selected once. A target that
@@ -467,7 +485,7 @@ func (x *Emit) GetAck() *AckRequest {
 	return nil
 }
 
-// AckRequest asks the recipients of an Emit to acknowledge it.
+// AckRequest asks the recipients of an Emit or a Tell to acknowledge it.
 type AckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long to wait. Default 10 s, at most 10 min.
@@ -769,6 +787,102 @@ func (x *UpdateSession) GetIfRevision() uint64 {
 	return 0
 }
 
+// Tell says something to the members of a group, of which clients learn nothing: every member
+// that is attached, or expected back within the grace, but not the one that sends it. Those who
+// are away get it when they are back; 1,024 messages or 8 MiB wait for each, more are dropped.
+// What is on its way when a stream breaks is lost. NOT_FOUND with GROUP_UNKNOWN if there is no
+// such group.
+type Tell struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group. Default: that of the stream it comes on. Others must name one.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// The namespace that it is about, for the receiver. Default "/".
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The event's name, at most 128 bytes.
+	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	// The arguments, with the limits of Emit.payload. Give this or args.
+	Payload *Payload `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The arguments as JSON values, as in Emit.
+	Args *structpb.ListValue `protobuf:"bytes,5,opt,name=args,proto3" json:"args,omitempty"`
+	// Ask every member for an answer: one ClientAck for each, then an AckSummary. A group has at
+	// most 1,024 such questions open.
+	Ack           *AckRequest `protobuf:"bytes,6,opt,name=ack,proto3" json:"ack,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tell) Reset() {
+	*x = Tell{}
+	mi := &file_sioedge_v1_command_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tell) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tell) ProtoMessage() {}
+
+func (x *Tell) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_command_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tell.ProtoReflect.Descriptor instead.
+func (*Tell) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Tell) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Tell) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Tell) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Tell) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Tell) GetArgs() *structpb.ListValue {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *Tell) GetAck() *AckRequest {
+	if x != nil {
+		return x.Ack
+	}
+	return nil
+}
+
 // CommandResult answers one Command. The edge sends results in the order of the commands.
 type CommandResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -785,7 +899,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[8]
+	mi := &file_sioedge_v1_command_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +911,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[8]
+	mi := &file_sioedge_v1_command_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +924,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{8}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CommandResult) GetCommandId() string {
@@ -837,11 +951,12 @@ func (x *CommandResult) GetReceipt() *Receipt {
 // Receipt counts what a command did.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Sessions that the target selected.
+	// Sessions that the target selected. Of Tell: members.
 	Matched uint64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
 	// Sessions whose send queue took the event, or that the command changed.
 	Written uint64 `protobuf:"varint,2,opt,name=written,proto3" json:"written,omitempty"`
-	// Sessions that will not get the event: volatile and not writable, or suspended without recovery.
+	// Sessions that will not get the event: volatile and not writable, or suspended without
+	// recovery. Of Tell: members for whom too much waits.
 	Dropped uint64 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	// The command_id was seen before; this is the first result.
 	RepeatedCommand bool `protobuf:"varint,4,opt,name=repeated_command,json=repeatedCommand,proto3" json:"repeated_command,omitempty"`
@@ -851,7 +966,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	mi := &file_sioedge_v1_command_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +978,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	mi := &file_sioedge_v1_command_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +991,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{9}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Receipt) GetMatched() uint64 {
@@ -907,24 +1022,26 @@ func (x *Receipt) GetRepeatedCommand() bool {
 	return false
 }
 
-// ClientAck is what one recipient of an Emit with AckRequest answered.
+// ClientAck is what one recipient of an Emit or a Tell with AckRequest answered.
 type ClientAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the Emit.
+	// Of the Emit or Tell.
 	CommandId string `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
-	// The recipient.
+	// The recipient of an Emit.
 	Sid string `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
 	// What became of it.
 	Outcome AckOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=sioedge.v1.AckOutcome" json:"outcome,omitempty"`
 	// The arguments of the acknowledgement, if outcome is ACKED.
-	Payload       *Payload `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload *Payload `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The recipient of a Tell.
+	MemberId      string `protobuf:"bytes,5,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClientAck) Reset() {
 	*x = ClientAck{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[10]
+	mi := &file_sioedge_v1_command_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1053,7 @@ func (x *ClientAck) String() string {
 func (*ClientAck) ProtoMessage() {}
 
 func (x *ClientAck) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[10]
+	mi := &file_sioedge_v1_command_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1066,7 @@ func (x *ClientAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAck.ProtoReflect.Descriptor instead.
 func (*ClientAck) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{10}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClientAck) GetCommandId() string {
@@ -980,10 +1097,17 @@ func (x *ClientAck) GetPayload() *Payload {
 	return nil
 }
 
-// AckSummary follows the last ClientAck of an Emit.
+func (x *ClientAck) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+// AckSummary follows the last ClientAck of an Emit or a Tell.
 type AckSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the Emit.
+	// Of the Emit or Tell.
 	CommandId string `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
 	// Recipients selected; the sum of the others.
 	Expected uint64 `protobuf:"varint,2,opt,name=expected,proto3" json:"expected,omitempty"`
@@ -1001,7 +1125,7 @@ type AckSummary struct {
 
 func (x *AckSummary) Reset() {
 	*x = AckSummary{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[11]
+	mi := &file_sioedge_v1_command_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1137,7 @@ func (x *AckSummary) String() string {
 func (*AckSummary) ProtoMessage() {}
 
 func (x *AckSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[11]
+	mi := &file_sioedge_v1_command_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1150,7 @@ func (x *AckSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckSummary.ProtoReflect.Descriptor instead.
 func (*AckSummary) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{11}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AckSummary) GetCommandId() string {
@@ -1076,7 +1200,7 @@ var File_sioedge_v1_command_proto protoreflect.FileDescriptor
 const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"\x18sioedge/v1/command.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xd6\x02\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xfe\x02\n" +
 	"\aCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12&\n" +
@@ -1086,7 +1210,8 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"disconnect\x18\x05 \x01(\v2\x16.sioedge.v1.DisconnectH\x00R\n" +
 	"disconnect\x123\n" +
-	"\x06update\x18\x06 \x01(\v2\x19.sioedge.v1.UpdateSessionH\x00R\x06update\x12\x14\n" +
+	"\x06update\x18\x06 \x01(\v2\x19.sioedge.v1.UpdateSessionH\x00R\x06update\x12&\n" +
+	"\x04tell\x18\t \x01(\v2\x10.sioedge.v1.TellH\x00R\x04tell\x12\x14\n" +
 	"\x05quiet\x18\a \x01(\bR\x05quiet\x12!\n" +
 	"\ftrace_parent\x18\b \x01(\tR\vtraceParentB\x04\n" +
 	"\x02op\"\xcb\x01\n" +
@@ -1133,7 +1258,14 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"ifRevision\x1a6\n" +
 	"\bSetEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x89\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x01\n" +
+	"\x04Tell\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x14\n" +
+	"\x05event\x18\x03 \x01(\tR\x05event\x12-\n" +
+	"\apayload\x18\x04 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12.\n" +
+	"\x04args\x18\x05 \x01(\v2\x1a.google.protobuf.ListValueR\x04args\x12(\n" +
+	"\x03ack\x18\x06 \x01(\v2\x16.sioedge.v1.AckRequestR\x03ack\"\x89\x01\n" +
 	"\rCommandResult\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12*\n" +
@@ -1143,13 +1275,14 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\amatched\x18\x01 \x01(\x04R\amatched\x12\x18\n" +
 	"\awritten\x18\x02 \x01(\x04R\awritten\x12\x18\n" +
 	"\adropped\x18\x03 \x01(\x04R\adropped\x12)\n" +
-	"\x10repeated_command\x18\x04 \x01(\bR\x0frepeatedCommand\"\x9d\x01\n" +
+	"\x10repeated_command\x18\x04 \x01(\bR\x0frepeatedCommand\"\xba\x01\n" +
 	"\tClientAck\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x10\n" +
 	"\x03sid\x18\x02 \x01(\tR\x03sid\x120\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x16.sioedge.v1.AckOutcomeR\aoutcome\x12-\n" +
-	"\apayload\x18\x04 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\"\xb8\x01\n" +
+	"\apayload\x18\x04 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12\x1b\n" +
+	"\tmember_id\x18\x05 \x01(\tR\bmemberId\"\xb8\x01\n" +
 	"\n" +
 	"AckSummary\x12\x1d\n" +
 	"\n" +
@@ -1181,7 +1314,7 @@ func file_sioedge_v1_command_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sioedge_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_sioedge_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_sioedge_v1_command_proto_goTypes = []any{
 	(AckOutcome)(0),             // 0: sioedge.v1.AckOutcome
 	(*Command)(nil),             // 1: sioedge.v1.Command
@@ -1192,15 +1325,16 @@ var file_sioedge_v1_command_proto_goTypes = []any{
 	(*LeaveRooms)(nil),          // 6: sioedge.v1.LeaveRooms
 	(*Disconnect)(nil),          // 7: sioedge.v1.Disconnect
 	(*UpdateSession)(nil),       // 8: sioedge.v1.UpdateSession
-	(*CommandResult)(nil),       // 9: sioedge.v1.CommandResult
-	(*Receipt)(nil),             // 10: sioedge.v1.Receipt
-	(*ClientAck)(nil),           // 11: sioedge.v1.ClientAck
-	(*AckSummary)(nil),          // 12: sioedge.v1.AckSummary
-	nil,                         // 13: sioedge.v1.UpdateSession.SetEntry
-	(*Payload)(nil),             // 14: sioedge.v1.Payload
-	(*structpb.ListValue)(nil),  // 15: google.protobuf.ListValue
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
-	(*status.Status)(nil),       // 17: google.rpc.Status
+	(*Tell)(nil),                // 9: sioedge.v1.Tell
+	(*CommandResult)(nil),       // 10: sioedge.v1.CommandResult
+	(*Receipt)(nil),             // 11: sioedge.v1.Receipt
+	(*ClientAck)(nil),           // 12: sioedge.v1.ClientAck
+	(*AckSummary)(nil),          // 13: sioedge.v1.AckSummary
+	nil,                         // 14: sioedge.v1.UpdateSession.SetEntry
+	(*Payload)(nil),             // 15: sioedge.v1.Payload
+	(*structpb.ListValue)(nil),  // 16: google.protobuf.ListValue
+	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
+	(*status.Status)(nil),       // 18: google.rpc.Status
 }
 var file_sioedge_v1_command_proto_depIdxs = []int32{
 	3,  // 0: sioedge.v1.Command.emit:type_name -> sioedge.v1.Emit
@@ -1208,25 +1342,29 @@ var file_sioedge_v1_command_proto_depIdxs = []int32{
 	6,  // 2: sioedge.v1.Command.leave:type_name -> sioedge.v1.LeaveRooms
 	7,  // 3: sioedge.v1.Command.disconnect:type_name -> sioedge.v1.Disconnect
 	8,  // 4: sioedge.v1.Command.update:type_name -> sioedge.v1.UpdateSession
-	2,  // 5: sioedge.v1.Emit.target:type_name -> sioedge.v1.Target
-	14, // 6: sioedge.v1.Emit.payload:type_name -> sioedge.v1.Payload
-	15, // 7: sioedge.v1.Emit.args:type_name -> google.protobuf.ListValue
-	16, // 8: sioedge.v1.Emit.ttl:type_name -> google.protobuf.Duration
-	4,  // 9: sioedge.v1.Emit.ack:type_name -> sioedge.v1.AckRequest
-	16, // 10: sioedge.v1.AckRequest.timeout:type_name -> google.protobuf.Duration
-	2,  // 11: sioedge.v1.Join.target:type_name -> sioedge.v1.Target
-	2,  // 12: sioedge.v1.LeaveRooms.target:type_name -> sioedge.v1.Target
-	2,  // 13: sioedge.v1.Disconnect.target:type_name -> sioedge.v1.Target
-	13, // 14: sioedge.v1.UpdateSession.set:type_name -> sioedge.v1.UpdateSession.SetEntry
-	17, // 15: sioedge.v1.CommandResult.status:type_name -> google.rpc.Status
-	10, // 16: sioedge.v1.CommandResult.receipt:type_name -> sioedge.v1.Receipt
-	0,  // 17: sioedge.v1.ClientAck.outcome:type_name -> sioedge.v1.AckOutcome
-	14, // 18: sioedge.v1.ClientAck.payload:type_name -> sioedge.v1.Payload
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 5: sioedge.v1.Command.tell:type_name -> sioedge.v1.Tell
+	2,  // 6: sioedge.v1.Emit.target:type_name -> sioedge.v1.Target
+	15, // 7: sioedge.v1.Emit.payload:type_name -> sioedge.v1.Payload
+	16, // 8: sioedge.v1.Emit.args:type_name -> google.protobuf.ListValue
+	17, // 9: sioedge.v1.Emit.ttl:type_name -> google.protobuf.Duration
+	4,  // 10: sioedge.v1.Emit.ack:type_name -> sioedge.v1.AckRequest
+	17, // 11: sioedge.v1.AckRequest.timeout:type_name -> google.protobuf.Duration
+	2,  // 12: sioedge.v1.Join.target:type_name -> sioedge.v1.Target
+	2,  // 13: sioedge.v1.LeaveRooms.target:type_name -> sioedge.v1.Target
+	2,  // 14: sioedge.v1.Disconnect.target:type_name -> sioedge.v1.Target
+	14, // 15: sioedge.v1.UpdateSession.set:type_name -> sioedge.v1.UpdateSession.SetEntry
+	15, // 16: sioedge.v1.Tell.payload:type_name -> sioedge.v1.Payload
+	16, // 17: sioedge.v1.Tell.args:type_name -> google.protobuf.ListValue
+	4,  // 18: sioedge.v1.Tell.ack:type_name -> sioedge.v1.AckRequest
+	18, // 19: sioedge.v1.CommandResult.status:type_name -> google.rpc.Status
+	11, // 20: sioedge.v1.CommandResult.receipt:type_name -> sioedge.v1.Receipt
+	0,  // 21: sioedge.v1.ClientAck.outcome:type_name -> sioedge.v1.AckOutcome
+	15, // 22: sioedge.v1.ClientAck.payload:type_name -> sioedge.v1.Payload
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_command_proto_init() }
@@ -1241,6 +1379,7 @@ func file_sioedge_v1_command_proto_init() {
 		(*Command_Leave)(nil),
 		(*Command_Disconnect)(nil),
 		(*Command_Update)(nil),
+		(*Command_Tell)(nil),
 	}
 	file_sioedge_v1_command_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
@@ -1249,7 +1388,7 @@ func file_sioedge_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_command_proto_rawDesc), len(file_sioedge_v1_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

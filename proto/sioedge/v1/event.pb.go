@@ -645,7 +645,9 @@ type Resumed struct {
 	// socket.recovered === false.
 	Complete bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
 	// The session as it is now, with the handshake of the new connection.
-	Session       *Session `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	Session *Session `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	// What the client gave as auth this time, as in Opened.
+	AuthJson      []byte `protobuf:"bytes,4,opt,name=auth_json,json=authJson,proto3" json:"auth_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -697,6 +699,13 @@ func (x *Resumed) GetComplete() bool {
 func (x *Resumed) GetSession() *Session {
 	if x != nil {
 		return x.Session
+	}
+	return nil
+}
+
+func (x *Resumed) GetAuthJson() []byte {
+	if x != nil {
+		return x.AuthJson
 	}
 	return nil
 }
@@ -873,11 +882,12 @@ const file_sioedge_v1_event_proto_rawDesc = "" +
 	"\tauth_json\x18\x02 \x01(\fR\bauthJson\"\x81\x01\n" +
 	"\tSuspended\x12/\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x17.sioedge.v1.CloseReasonR\x06reason\x12C\n" +
-	"\x0fresumable_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0eresumableUntil\"p\n" +
+	"\x0fresumable_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0eresumableUntil\"\x8d\x01\n" +
 	"\aResumed\x12\x1a\n" +
 	"\breplayed\x18\x01 \x01(\rR\breplayed\x12\x1a\n" +
 	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12-\n" +
-	"\asession\x18\x03 \x01(\v2\x13.sioedge.v1.SessionR\asession\"\x80\x01\n" +
+	"\asession\x18\x03 \x01(\v2\x13.sioedge.v1.SessionR\asession\x12\x1b\n" +
+	"\tauth_json\x18\x04 \x01(\fR\bauthJson\"\x80\x01\n" +
 	"\x06Closed\x12/\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x17.sioedge.v1.CloseReasonR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12-\n" +

@@ -206,6 +206,7 @@ type SubscribeRequest struct {
 	//	*SubscribeRequest_Commands
 	//	*SubscribeRequest_Heartbeat
 	//	*SubscribeRequest_Replies
+	//	*SubscribeRequest_Answer
 	//	*SubscribeRequest_Leave
 	Message       isSubscribeRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
@@ -321,6 +322,15 @@ func (x *SubscribeRequest) GetReplies() *ReplyBatch {
 	return nil
 }
 
+func (x *SubscribeRequest) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Message.(*SubscribeRequest_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
 func (x *SubscribeRequest) GetLeave() *Leave {
 	if x != nil {
 		if x, ok := x.Message.(*SubscribeRequest_Leave); ok {
@@ -375,6 +385,11 @@ type SubscribeRequest_Replies struct {
 	Replies *ReplyBatch `protobuf:"bytes,9,opt,name=replies,proto3,oneof"`
 }
 
+type SubscribeRequest_Answer struct {
+	// Answers a Told.
+	Answer *Answer `protobuf:"bytes,10,opt,name=answer,proto3,oneof"`
+}
+
 type SubscribeRequest_Leave struct {
 	// Ends the membership: nothing new is delivered, what is outstanding may still be settled,
 	// then the backend closes its side. Sessions move to other members at once.
@@ -396,6 +411,8 @@ func (*SubscribeRequest_Commands) isSubscribeRequest_Message() {}
 func (*SubscribeRequest_Heartbeat) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Replies) isSubscribeRequest_Message() {}
+
+func (*SubscribeRequest_Answer) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Leave) isSubscribeRequest_Message() {}
 
@@ -1340,6 +1357,72 @@ func (x *CommandBatch) GetCommands() []*Command {
 	return nil
 }
 
+// Answer answers a Told that wants it. A second answer, or one that comes late, is ignored. It may
+// come on a later stream of the same member, but not over a restart of the edge.
+type Answer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Told.told_id.
+	ToldId uint64 `protobuf:"varint,1,opt,name=told_id,json=toldId,proto3" json:"told_id,omitempty"`
+	// The arguments of the answer.
+	Payload *Payload `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	// There is nobody here to answer, as in a process without such a namespace. The member counts as
+	// one that has left.
+	Absent        bool `protobuf:"varint,3,opt,name=absent,proto3" json:"absent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Answer) GetToldId() uint64 {
+	if x != nil {
+		return x.ToldId
+	}
+	return 0
+}
+
+func (x *Answer) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Answer) GetAbsent() bool {
+	if x != nil {
+		return x.Absent
+	}
+	return false
+}
+
 // Heartbeat asks for a Progress.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1351,7 +1434,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1446,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1459,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Heartbeat) GetNonce() uint64 {
@@ -1395,7 +1478,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1490,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1503,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
 }
 
 // SubscribeResponse is a message from the edge.
@@ -1439,6 +1522,8 @@ type SubscribeResponse struct {
 	//	*SubscribeResponse_Snapshot
 	//	*SubscribeResponse_Draining
 	//	*SubscribeResponse_Progress
+	//	*SubscribeResponse_Told
+	//	*SubscribeResponse_Changes
 	Message       isSubscribeResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1446,7 +1531,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1543,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1556,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubscribeResponse) GetMessage() isSubscribeResponse_Message {
@@ -1553,6 +1638,24 @@ func (x *SubscribeResponse) GetProgress() *Progress {
 	return nil
 }
 
+func (x *SubscribeResponse) GetTold() *ToldBatch {
+	if x != nil {
+		if x, ok := x.Message.(*SubscribeResponse_Told); ok {
+			return x.Told
+		}
+	}
+	return nil
+}
+
+func (x *SubscribeResponse) GetChanges() *SessionChangeBatch {
+	if x != nil {
+		if x, ok := x.Message.(*SubscribeResponse_Changes); ok {
+			return x.Changes
+		}
+	}
+	return nil
+}
+
 type isSubscribeResponse_Message interface {
 	isSubscribeResponse_Message()
 }
@@ -1597,6 +1700,16 @@ type SubscribeResponse_Progress struct {
 	Progress *Progress `protobuf:"bytes,8,opt,name=progress,proto3,oneof"`
 }
 
+type SubscribeResponse_Told struct {
+	// Members of groups, most often of this one, say something.
+	Told *ToldBatch `protobuf:"bytes,9,opt,name=told,proto3,oneof"`
+}
+
+type SubscribeResponse_Changes struct {
+	// Sessions of this member are not as it knows them.
+	Changes *SessionChangeBatch `protobuf:"bytes,10,opt,name=changes,proto3,oneof"`
+}
+
 func (*SubscribeResponse_Welcome) isSubscribeResponse_Message() {}
 
 func (*SubscribeResponse_Deliveries) isSubscribeResponse_Message() {}
@@ -1612,6 +1725,10 @@ func (*SubscribeResponse_Snapshot) isSubscribeResponse_Message() {}
 func (*SubscribeResponse_Draining) isSubscribeResponse_Message() {}
 
 func (*SubscribeResponse_Progress) isSubscribeResponse_Message() {}
+
+func (*SubscribeResponse_Told) isSubscribeResponse_Message() {}
+
+func (*SubscribeResponse_Changes) isSubscribeResponse_Message() {}
 
 // Welcome answers Hello.
 type Welcome struct {
@@ -1636,7 +1753,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +1765,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +1778,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Welcome) GetProtocolVersion() uint32 {
@@ -1728,7 +1845,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +1857,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1870,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Cursor) GetEdgeId() string {
@@ -1789,7 +1906,7 @@ type DeliveryBatch struct {
 
 func (x *DeliveryBatch) Reset() {
 	*x = DeliveryBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +1918,7 @@ func (x *DeliveryBatch) String() string {
 func (*DeliveryBatch) ProtoMessage() {}
 
 func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +1931,7 @@ func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryBatch.ProtoReflect.Descriptor instead.
 func (*DeliveryBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeliveryBatch) GetDeliveries() []*Delivery {
@@ -1842,7 +1959,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +1971,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +1984,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Delivery) GetDeliveryId() uint64 {
@@ -1909,7 +2026,7 @@ type CommandResultBatch struct {
 
 func (x *CommandResultBatch) Reset() {
 	*x = CommandResultBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2038,7 @@ func (x *CommandResultBatch) String() string {
 func (*CommandResultBatch) ProtoMessage() {}
 
 func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2051,7 @@ func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResultBatch.ProtoReflect.Descriptor instead.
 func (*CommandResultBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CommandResultBatch) GetResults() []*CommandResult {
@@ -1957,7 +2074,7 @@ type ClientAckBatch struct {
 
 func (x *ClientAckBatch) Reset() {
 	*x = ClientAckBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2086,7 @@ func (x *ClientAckBatch) String() string {
 func (*ClientAckBatch) ProtoMessage() {}
 
 func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2099,7 @@ func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAckBatch.ProtoReflect.Descriptor instead.
 func (*ClientAckBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ClientAckBatch) GetAcks() []*ClientAck {
@@ -2014,7 +2131,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2143,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2156,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Assignment) GetGained() []*Session {
@@ -2070,7 +2187,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2199,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2212,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Snapshot) GetSessions() []*Session {
@@ -2112,6 +2229,273 @@ func (x *Snapshot) GetLast() bool {
 	return false
 }
 
+// ToldBatch is what members said, in order.
+type ToldBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order.
+	Told          []*Told `protobuf:"bytes,1,rep,name=told,proto3" json:"told,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToldBatch) Reset() {
+	*x = ToldBatch{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToldBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToldBatch) ProtoMessage() {}
+
+func (x *ToldBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToldBatch.ProtoReflect.Descriptor instead.
+func (*ToldBatch) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ToldBatch) GetTold() []*Told {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+// Told is what a Tell said.
+type Told struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Comes back in Answer. 0: nobody waits for one.
+	ToldId uint64 `protobuf:"varint,1,opt,name=told_id,json=toldId,proto3" json:"told_id,omitempty"`
+	// Who said it. Empty: a caller without a subscription.
+	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// Tell.namespace.
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Tell.event.
+	Event string `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
+	// The arguments.
+	Payload       *Payload `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Told) Reset() {
+	*x = Told{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Told) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Told) ProtoMessage() {}
+
+func (x *Told) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Told.ProtoReflect.Descriptor instead.
+func (*Told) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Told) GetToldId() uint64 {
+	if x != nil {
+		return x.ToldId
+	}
+	return 0
+}
+
+func (x *Told) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *Told) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Told) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Told) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+// SessionChangeBatch is changes in no order.
+type SessionChangeBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each session.
+	Changes       []*SessionChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionChangeBatch) Reset() {
+	*x = SessionChangeBatch{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionChangeBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionChangeBatch) ProtoMessage() {}
+
+func (x *SessionChangeBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionChangeBatch.ProtoReflect.Descriptor instead.
+func (*SessionChangeBatch) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SessionChangeBatch) GetChanges() []*SessionChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// SessionChange says what is different of a session that this member has, without an event: rooms
+// that somebody else made it join or leave, or that this member did after somebody else had, and
+// its transport. It says how things are when it is sent, not how they came to be so.
+type SessionChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session.
+	Sid string `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
+	// Its namespace.
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Rooms that it is in.
+	Joined []string `protobuf:"bytes,3,rep,name=joined,proto3" json:"joined,omitempty"`
+	// Rooms that it is not in.
+	Left []string `protobuf:"bytes,4,rep,name=left,proto3" json:"left,omitempty"`
+	// joined is all of its rooms.
+	AllRooms bool `protobuf:"varint,5,opt,name=all_rooms,json=allRooms,proto3" json:"all_rooms,omitempty"`
+	// "websocket" after an upgrade. Empty: no change is known.
+	Transport     string `protobuf:"bytes,6,opt,name=transport,proto3" json:"transport,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionChange) Reset() {
+	*x = SessionChange{}
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionChange) ProtoMessage() {}
+
+func (x *SessionChange) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
+func (*SessionChange) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SessionChange) GetSid() string {
+	if x != nil {
+		return x.Sid
+	}
+	return ""
+}
+
+func (x *SessionChange) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *SessionChange) GetJoined() []string {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+func (x *SessionChange) GetLeft() []string {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *SessionChange) GetAllRooms() bool {
+	if x != nil {
+		return x.AllRooms
+	}
+	return false
+}
+
+func (x *SessionChange) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
 // Draining says that the edge will stop.
 type Draining struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2123,7 +2507,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2135,7 +2519,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2532,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Draining) GetWithin() *durationpb.Duration {
@@ -2173,7 +2557,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2569,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2582,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{26}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Progress) GetNonce() uint64 {
@@ -2227,7 +2611,7 @@ var File_sioedge_v1_event_service_proto protoreflect.FileDescriptor
 const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1esioedge/v1/event_service.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\xd0\x03\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\xfe\x03\n" +
 	"\x10SubscribeRequest\x12)\n" +
 	"\x05hello\x18\x01 \x01(\v2\x11.sioedge.v1.HelloH\x00R\x05hello\x12-\n" +
 	"\x04flow\x18\x02 \x01(\v2\x17.sioedge.v1.FlowControlH\x00R\x04flow\x12#\n" +
@@ -2236,7 +2620,9 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\bdecision\x18\x05 \x01(\v2\x1b.sioedge.v1.ConnectDecisionH\x00R\bdecision\x126\n" +
 	"\bcommands\x18\x06 \x01(\v2\x18.sioedge.v1.CommandBatchH\x00R\bcommands\x125\n" +
 	"\theartbeat\x18\a \x01(\v2\x15.sioedge.v1.HeartbeatH\x00R\theartbeat\x122\n" +
-	"\areplies\x18\t \x01(\v2\x16.sioedge.v1.ReplyBatchH\x00R\areplies\x12)\n" +
+	"\areplies\x18\t \x01(\v2\x16.sioedge.v1.ReplyBatchH\x00R\areplies\x12,\n" +
+	"\x06answer\x18\n" +
+	" \x01(\v2\x12.sioedge.v1.AnswerH\x00R\x06answer\x12)\n" +
 	"\x05leave\x18\b \x01(\v2\x11.sioedge.v1.LeaveH\x00R\x05leaveB\t\n" +
 	"\amessage\"\x9c\x02\n" +
 	"\x05Hello\x12)\n" +
@@ -2311,10 +2697,14 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1b\n" +
 	"\tdata_json\x18\x02 \x01(\fR\bdataJson\"?\n" +
 	"\fCommandBatch\x12/\n" +
-	"\bcommands\x18\x01 \x03(\v2\x13.sioedge.v1.CommandR\bcommands\"!\n" +
+	"\bcommands\x18\x01 \x03(\v2\x13.sioedge.v1.CommandR\bcommands\"h\n" +
+	"\x06Answer\x12\x17\n" +
+	"\atold_id\x18\x01 \x01(\x04R\x06toldId\x12-\n" +
+	"\apayload\x18\x02 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12\x16\n" +
+	"\x06absent\x18\x03 \x01(\bR\x06absent\"!\n" +
 	"\tHeartbeat\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\"\a\n" +
-	"\x05Leave\"\xdd\x03\n" +
+	"\x05Leave\"\xc6\x04\n" +
 	"\x11SubscribeResponse\x12/\n" +
 	"\awelcome\x18\x01 \x01(\v2\x13.sioedge.v1.WelcomeH\x00R\awelcome\x12;\n" +
 	"\n" +
@@ -2328,7 +2718,10 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"assignment\x122\n" +
 	"\bsnapshot\x18\x06 \x01(\v2\x14.sioedge.v1.SnapshotH\x00R\bsnapshot\x122\n" +
 	"\bdraining\x18\a \x01(\v2\x14.sioedge.v1.DrainingH\x00R\bdraining\x122\n" +
-	"\bprogress\x18\b \x01(\v2\x14.sioedge.v1.ProgressH\x00R\bprogressB\t\n" +
+	"\bprogress\x18\b \x01(\v2\x14.sioedge.v1.ProgressH\x00R\bprogress\x12+\n" +
+	"\x04told\x18\t \x01(\v2\x15.sioedge.v1.ToldBatchH\x00R\x04told\x12:\n" +
+	"\achanges\x18\n" +
+	" \x01(\v2\x1e.sioedge.v1.SessionChangeBatchH\x00R\achangesB\t\n" +
 	"\amessage\"\xf4\x01\n" +
 	"\aWelcome\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\rR\x0fprotocolVersion\x12\x17\n" +
@@ -2363,7 +2756,24 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\tlost_sids\x18\x02 \x03(\tR\blostSids\"O\n" +
 	"\bSnapshot\x12/\n" +
 	"\bsessions\x18\x01 \x03(\v2\x13.sioedge.v1.SessionR\bsessions\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\bR\x04last\"=\n" +
+	"\x04last\x18\x02 \x01(\bR\x04last\"1\n" +
+	"\tToldBatch\x12$\n" +
+	"\x04told\x18\x01 \x03(\v2\x10.sioedge.v1.ToldR\x04told\"\x9f\x01\n" +
+	"\x04Told\x12\x17\n" +
+	"\atold_id\x18\x01 \x01(\x04R\x06toldId\x12\x1b\n" +
+	"\tmember_id\x18\x02 \x01(\tR\bmemberId\x12\x1c\n" +
+	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x14\n" +
+	"\x05event\x18\x04 \x01(\tR\x05event\x12-\n" +
+	"\apayload\x18\x05 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\"I\n" +
+	"\x12SessionChangeBatch\x123\n" +
+	"\achanges\x18\x01 \x03(\v2\x19.sioedge.v1.SessionChangeR\achanges\"\xa6\x01\n" +
+	"\rSessionChange\x12\x10\n" +
+	"\x03sid\x18\x01 \x01(\tR\x03sid\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x16\n" +
+	"\x06joined\x18\x03 \x03(\tR\x06joined\x12\x12\n" +
+	"\x04left\x18\x04 \x03(\tR\x04left\x12\x1b\n" +
+	"\tall_rooms\x18\x05 \x01(\bR\ballRooms\x12\x1c\n" +
+	"\ttransport\x18\x06 \x01(\tR\ttransport\"=\n" +
 	"\bDraining\x121\n" +
 	"\x06within\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06within\"\x83\x01\n" +
 	"\bProgress\x12\x14\n" +
@@ -2402,7 +2812,7 @@ func file_sioedge_v1_event_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(DeliveryMode)(0),           // 0: sioedge.v1.DeliveryMode
 	(OverflowAction)(0),         // 1: sioedge.v1.OverflowAction
@@ -2421,30 +2831,35 @@ var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(*Accept)(nil),              // 14: sioedge.v1.Accept
 	(*Reject)(nil),              // 15: sioedge.v1.Reject
 	(*CommandBatch)(nil),        // 16: sioedge.v1.CommandBatch
-	(*Heartbeat)(nil),           // 17: sioedge.v1.Heartbeat
-	(*Leave)(nil),               // 18: sioedge.v1.Leave
-	(*SubscribeResponse)(nil),   // 19: sioedge.v1.SubscribeResponse
-	(*Welcome)(nil),             // 20: sioedge.v1.Welcome
-	(*Cursor)(nil),              // 21: sioedge.v1.Cursor
-	(*DeliveryBatch)(nil),       // 22: sioedge.v1.DeliveryBatch
-	(*Delivery)(nil),            // 23: sioedge.v1.Delivery
-	(*CommandResultBatch)(nil),  // 24: sioedge.v1.CommandResultBatch
-	(*ClientAckBatch)(nil),      // 25: sioedge.v1.ClientAckBatch
-	(*Assignment)(nil),          // 26: sioedge.v1.Assignment
-	(*Snapshot)(nil),            // 27: sioedge.v1.Snapshot
-	(*Draining)(nil),            // 28: sioedge.v1.Draining
-	(*Progress)(nil),            // 29: sioedge.v1.Progress
-	nil,                         // 30: sioedge.v1.Accept.AttributesEntry
-	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
-	(EventKind)(0),              // 32: sioedge.v1.EventKind
-	(*Payload)(nil),             // 33: sioedge.v1.Payload
-	(*Emit)(nil),                // 34: sioedge.v1.Emit
-	(*Command)(nil),             // 35: sioedge.v1.Command
-	(*Event)(nil),               // 36: sioedge.v1.Event
-	(*CommandResult)(nil),       // 37: sioedge.v1.CommandResult
-	(*ClientAck)(nil),           // 38: sioedge.v1.ClientAck
-	(*AckSummary)(nil),          // 39: sioedge.v1.AckSummary
-	(*Session)(nil),             // 40: sioedge.v1.Session
+	(*Answer)(nil),              // 17: sioedge.v1.Answer
+	(*Heartbeat)(nil),           // 18: sioedge.v1.Heartbeat
+	(*Leave)(nil),               // 19: sioedge.v1.Leave
+	(*SubscribeResponse)(nil),   // 20: sioedge.v1.SubscribeResponse
+	(*Welcome)(nil),             // 21: sioedge.v1.Welcome
+	(*Cursor)(nil),              // 22: sioedge.v1.Cursor
+	(*DeliveryBatch)(nil),       // 23: sioedge.v1.DeliveryBatch
+	(*Delivery)(nil),            // 24: sioedge.v1.Delivery
+	(*CommandResultBatch)(nil),  // 25: sioedge.v1.CommandResultBatch
+	(*ClientAckBatch)(nil),      // 26: sioedge.v1.ClientAckBatch
+	(*Assignment)(nil),          // 27: sioedge.v1.Assignment
+	(*Snapshot)(nil),            // 28: sioedge.v1.Snapshot
+	(*ToldBatch)(nil),           // 29: sioedge.v1.ToldBatch
+	(*Told)(nil),                // 30: sioedge.v1.Told
+	(*SessionChangeBatch)(nil),  // 31: sioedge.v1.SessionChangeBatch
+	(*SessionChange)(nil),       // 32: sioedge.v1.SessionChange
+	(*Draining)(nil),            // 33: sioedge.v1.Draining
+	(*Progress)(nil),            // 34: sioedge.v1.Progress
+	nil,                         // 35: sioedge.v1.Accept.AttributesEntry
+	(*durationpb.Duration)(nil), // 36: google.protobuf.Duration
+	(EventKind)(0),              // 37: sioedge.v1.EventKind
+	(*Payload)(nil),             // 38: sioedge.v1.Payload
+	(*Emit)(nil),                // 39: sioedge.v1.Emit
+	(*Command)(nil),             // 40: sioedge.v1.Command
+	(*Event)(nil),               // 41: sioedge.v1.Event
+	(*CommandResult)(nil),       // 42: sioedge.v1.CommandResult
+	(*ClientAck)(nil),           // 43: sioedge.v1.ClientAck
+	(*AckSummary)(nil),          // 44: sioedge.v1.AckSummary
+	(*Session)(nil),             // 45: sioedge.v1.Session
 }
 var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	4,  // 0: sioedge.v1.SubscribeRequest.hello:type_name -> sioedge.v1.Hello
@@ -2453,56 +2868,63 @@ var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	11, // 3: sioedge.v1.SubscribeRequest.reply:type_name -> sioedge.v1.Reply
 	13, // 4: sioedge.v1.SubscribeRequest.decision:type_name -> sioedge.v1.ConnectDecision
 	16, // 5: sioedge.v1.SubscribeRequest.commands:type_name -> sioedge.v1.CommandBatch
-	17, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
+	18, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
 	12, // 7: sioedge.v1.SubscribeRequest.replies:type_name -> sioedge.v1.ReplyBatch
-	18, // 8: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
-	5,  // 9: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
-	7,  // 10: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
-	21, // 11: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
-	6,  // 12: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
-	31, // 13: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
-	31, // 14: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
-	0,  // 15: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
-	1,  // 16: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
-	31, // 17: sioedge.v1.GroupSpec.retention:type_name -> google.protobuf.Duration
-	32, // 18: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
-	9,  // 19: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
-	10, // 20: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
-	9,  // 21: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
-	31, // 22: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
-	33, // 23: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
-	11, // 24: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
-	14, // 25: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
-	15, // 26: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
-	30, // 27: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
-	34, // 28: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
-	35, // 29: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
-	20, // 30: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
-	22, // 31: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
-	24, // 32: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
-	25, // 33: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
-	26, // 34: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
-	27, // 35: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
-	28, // 36: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
-	29, // 37: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
-	2,  // 38: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
-	7,  // 39: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
-	23, // 40: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
-	36, // 41: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
-	37, // 42: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
-	38, // 43: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
-	39, // 44: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
-	40, // 45: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
-	40, // 46: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
-	31, // 47: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
-	31, // 48: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
-	3,  // 49: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
-	19, // 50: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
-	50, // [50:51] is the sub-list for method output_type
-	49, // [49:50] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	17, // 8: sioedge.v1.SubscribeRequest.answer:type_name -> sioedge.v1.Answer
+	19, // 9: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
+	5,  // 10: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
+	7,  // 11: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
+	22, // 12: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
+	6,  // 13: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
+	36, // 14: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
+	36, // 15: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
+	0,  // 16: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
+	1,  // 17: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
+	36, // 18: sioedge.v1.GroupSpec.retention:type_name -> google.protobuf.Duration
+	37, // 19: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
+	9,  // 20: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
+	10, // 21: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
+	9,  // 22: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
+	36, // 23: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
+	38, // 24: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
+	11, // 25: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
+	14, // 26: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
+	15, // 27: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
+	35, // 28: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
+	39, // 29: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
+	40, // 30: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
+	38, // 31: sioedge.v1.Answer.payload:type_name -> sioedge.v1.Payload
+	21, // 32: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
+	23, // 33: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
+	25, // 34: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
+	26, // 35: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
+	27, // 36: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
+	28, // 37: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
+	33, // 38: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
+	34, // 39: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
+	29, // 40: sioedge.v1.SubscribeResponse.told:type_name -> sioedge.v1.ToldBatch
+	31, // 41: sioedge.v1.SubscribeResponse.changes:type_name -> sioedge.v1.SessionChangeBatch
+	2,  // 42: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
+	7,  // 43: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
+	24, // 44: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
+	41, // 45: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
+	42, // 46: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
+	43, // 47: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
+	44, // 48: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
+	45, // 49: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
+	45, // 50: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
+	30, // 51: sioedge.v1.ToldBatch.told:type_name -> sioedge.v1.Told
+	38, // 52: sioedge.v1.Told.payload:type_name -> sioedge.v1.Payload
+	32, // 53: sioedge.v1.SessionChangeBatch.changes:type_name -> sioedge.v1.SessionChange
+	36, // 54: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
+	36, // 55: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
+	3,  // 56: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
+	20, // 57: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
+	57, // [57:58] is the sub-list for method output_type
+	56, // [56:57] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_event_service_proto_init() }
@@ -2522,13 +2944,14 @@ func file_sioedge_v1_event_service_proto_init() {
 		(*SubscribeRequest_Commands)(nil),
 		(*SubscribeRequest_Heartbeat)(nil),
 		(*SubscribeRequest_Replies)(nil),
+		(*SubscribeRequest_Answer)(nil),
 		(*SubscribeRequest_Leave)(nil),
 	}
 	file_sioedge_v1_event_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*ConnectDecision_Accept)(nil),
 		(*ConnectDecision_Reject)(nil),
 	}
-	file_sioedge_v1_event_service_proto_msgTypes[16].OneofWrappers = []any{
+	file_sioedge_v1_event_service_proto_msgTypes[17].OneofWrappers = []any{
 		(*SubscribeResponse_Welcome)(nil),
 		(*SubscribeResponse_Deliveries)(nil),
 		(*SubscribeResponse_Results)(nil),
@@ -2537,6 +2960,8 @@ func file_sioedge_v1_event_service_proto_init() {
 		(*SubscribeResponse_Snapshot)(nil),
 		(*SubscribeResponse_Draining)(nil),
 		(*SubscribeResponse_Progress)(nil),
+		(*SubscribeResponse_Told)(nil),
+		(*SubscribeResponse_Changes)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2544,7 +2969,7 @@ func file_sioedge_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_event_service_proto_rawDesc), len(file_sioedge_v1_event_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -208,7 +208,11 @@ type Session struct {
 	// "polling" or "websocket": what carries the connection now. Empty while suspended.
 	Transport string `protobuf:"bytes,11,opt,name=transport,proto3" json:"transport,omitempty"`
 	// The session was resumed on its current connection with nothing missed.
-	Recovered     bool `protobuf:"varint,12,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Recovered bool `protobuf:"varint,12,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	// What the client gave as auth on the current connection, as in Opened. Only in Snapshot and
+	// Assignment, to the group that was told before; SessionService does not tell it. The edge keeps
+	// it in memory while the client is connected.
+	AuthJson      []byte `protobuf:"bytes,13,opt,name=auth_json,json=authJson,proto3" json:"auth_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,6 +331,13 @@ func (x *Session) GetRecovered() bool {
 	return false
 }
 
+func (x *Session) GetAuthJson() []byte {
+	if x != nil {
+		return x.AuthJson
+	}
+	return nil
+}
+
 var File_sioedge_v1_session_proto protoreflect.FileDescriptor
 
 const file_sioedge_v1_session_proto_rawDesc = "" +
@@ -348,7 +359,7 @@ const file_sioedge_v1_session_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x87\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x04\n" +
 	"\aSession\x12\x10\n" +
 	"\x03sid\x18\x01 \x01(\tR\x03sid\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12#\n" +
@@ -364,7 +375,8 @@ const file_sioedge_v1_session_proto_rawDesc = "" +
 	"\thandshake\x18\n" +
 	" \x01(\v2\x15.sioedge.v1.HandshakeR\thandshake\x12\x1c\n" +
 	"\ttransport\x18\v \x01(\tR\ttransport\x12\x1c\n" +
-	"\trecovered\x18\f \x01(\bR\trecovered\x1a=\n" +
+	"\trecovered\x18\f \x01(\bR\trecovered\x12\x1b\n" +
+	"\tauth_json\x18\r \x01(\fR\bauthJson\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*|\n" +

@@ -9,7 +9,7 @@ import { type Duration, readDuration, writeDuration } from "../../google/protobu
 import { type Status, readStatus, writeStatus } from "../../google/rpc/status";
 
 /**
- * AckOutcome says what became of one recipient of an Emit with AckRequest.
+ * AckOutcome says what became of one recipient of an Emit or a Tell with AckRequest.
  */
 export const enum AckOutcome {
   /**
@@ -25,18 +25,19 @@ export const enum AckOutcome {
    */
   TIMED_OUT = 2,
   /**
-   * Its session ended first.
+   * Its session ended first. Of Tell: the member has left the group, or has nobody to answer.
    */
   DISCONNECTED = 3,
   /**
-   * It was not written: volatile and not writable, or over its ttl.
+   * It was not written: volatile and not writable, or over its ttl. Of Tell: too much waits.
    */
   DROPPED = 4,
 }
 
 /**
- * Command tells the edge to do something to the sessions that a target selects. A backend
- * sends it; commands of one stream or one request are applied in the order sent.
+ * Command tells the edge to do something to the sessions that a target selects, or to pass
+ * something on to the members of a group. A backend sends it; commands of one stream or one
+ * request are applied in the order sent.
  */
 export interface Command {
   /**
@@ -66,6 +67,10 @@ export interface Command {
    */
   update: UpdateSession | undefined;
   /**
+   * Say something to the members of a group.
+   */
+  tell: Tell | undefined;
+  /**
    * True: a result is sent only if the command fails.
    */
   quiet: boolean;
@@ -77,7 +82,7 @@ export interface Command {
 }
 
 export function readCommand(r: Reader, end: number): Command {
-  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, quiet: false, traceParent: "" };
+  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, tell: undefined, quiet: false, traceParent: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -87,6 +92,7 @@ export function readCommand(r: Reader, end: number): Command {
       case 34: m.leave = r.message(readLeaveRooms); break;
       case 42: m.disconnect = r.message(readDisconnect); break;
       case 50: m.update = r.message(readUpdateSession); break;
+      case 74: m.tell = r.message(readTell); break;
       case 56: m.quiet = r.bool(); break;
       case 66: m.traceParent = r.string(); break;
       default: r.skip(tag);
@@ -102,6 +108,7 @@ export function writeCommand(w: Writer, m: Init<Command>): void {
   if (m.leave !== undefined) { w.tag(34); w.message(writeLeaveRooms, m.leave); }
   if (m.disconnect !== undefined) { w.tag(42); w.message(writeDisconnect, m.disconnect); }
   if (m.update !== undefined) { w.tag(50); w.message(writeUpdateSession, m.update); }
+  if (m.tell !== undefined) { w.tag(74); w.message(writeTell, m.tell); }
   if (m.quiet) { w.tag(56); w.bool(m.quiet); }
   if (m.traceParent?.length) { w.tag(66); w.string(m.traceParent); }
 }
@@ -241,7 +248,7 @@ export function writeEmit(w: Writer, m: Init<Emit>): void {
 }
 
 /**
- * AckRequest asks the recipients of an Emit to acknowledge it.
+ * AckRequest asks the recipients of an Emit or a Tell to acknowledge it.
  */
 export interface AckRequest {
   /**
@@ -419,6 +426,67 @@ export function writeUpdateSession(w: Writer, m: Init<UpdateSession>): void {
 }
 
 /**
+ * Tell says something to the members of a group, of which clients learn nothing: every member
+ * that is attached, or expected back within the grace, but not the one that sends it. Those who
+ * are away get it when they are back; 1,024 messages or 8 MiB wait for each, more are dropped.
+ * What is on its way when a stream breaks is lost. NOT_FOUND with GROUP_UNKNOWN if there is no
+ * such group.
+ */
+export interface Tell {
+  /**
+   * The group. Default: that of the stream it comes on. Others must name one.
+   */
+  group: string;
+  /**
+   * The namespace that it is about, for the receiver. Default "/".
+   */
+  namespace: string;
+  /**
+   * The event's name, at most 128 bytes.
+   */
+  event: string;
+  /**
+   * The arguments, with the limits of Emit.payload. Give this or args.
+   */
+  payload: Payload | undefined;
+  /**
+   * The arguments as JSON values, as in Emit.
+   */
+  args: ListValue | undefined;
+  /**
+   * Ask every member for an answer: one ClientAck for each, then an AckSummary. A group has at
+   * most 1,024 such questions open.
+   */
+  ack: AckRequest | undefined;
+}
+
+export function readTell(r: Reader, end: number): Tell {
+  const m: Tell = { group: "", namespace: "", event: "", payload: undefined, args: undefined, ack: undefined };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.group = r.string(); break;
+      case 18: m.namespace = r.string(); break;
+      case 26: m.event = r.string(); break;
+      case 34: m.payload = r.message(readPayload); break;
+      case 42: m.args = r.message(readListValue); break;
+      case 50: m.ack = r.message(readAckRequest); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeTell(w: Writer, m: Init<Tell>): void {
+  if (m.group?.length) { w.tag(10); w.string(m.group); }
+  if (m.namespace?.length) { w.tag(18); w.string(m.namespace); }
+  if (m.event?.length) { w.tag(26); w.string(m.event); }
+  if (m.payload !== undefined) { w.tag(34); w.message(writePayload, m.payload); }
+  if (m.args !== undefined) { w.tag(42); w.message(writeListValue, m.args); }
+  if (m.ack !== undefined) { w.tag(50); w.message(writeAckRequest, m.ack); }
+}
+
+/**
  * CommandResult answers one Command. The edge sends results in the order of the commands.
  */
 export interface CommandResult {
@@ -462,7 +530,7 @@ export function writeCommandResult(w: Writer, m: Init<CommandResult>): void {
  */
 export interface Receipt {
   /**
-   * Sessions that the target selected.
+   * Sessions that the target selected. Of Tell: members.
    */
   matched: number;
   /**
@@ -470,7 +538,8 @@ export interface Receipt {
    */
   written: number;
   /**
-   * Sessions that will not get the event: volatile and not writable, or suspended without recovery.
+   * Sessions that will not get the event: volatile and not writable, or suspended without
+   * recovery. Of Tell: members for whom too much waits.
    */
   dropped: number;
   /**
@@ -502,15 +571,15 @@ export function writeReceipt(w: Writer, m: Init<Receipt>): void {
 }
 
 /**
- * ClientAck is what one recipient of an Emit with AckRequest answered.
+ * ClientAck is what one recipient of an Emit or a Tell with AckRequest answered.
  */
 export interface ClientAck {
   /**
-   * Of the Emit.
+   * Of the Emit or Tell.
    */
   commandId: string;
   /**
-   * The recipient.
+   * The recipient of an Emit.
    */
   sid: string;
   /**
@@ -521,10 +590,14 @@ export interface ClientAck {
    * The arguments of the acknowledgement, if outcome is ACKED.
    */
   payload: Payload | undefined;
+  /**
+   * The recipient of a Tell.
+   */
+  memberId: string;
 }
 
 export function readClientAck(r: Reader, end: number): ClientAck {
-  const m: ClientAck = { commandId: "", sid: "", outcome: 0, payload: undefined };
+  const m: ClientAck = { commandId: "", sid: "", outcome: 0, payload: undefined, memberId: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -532,6 +605,7 @@ export function readClientAck(r: Reader, end: number): ClientAck {
       case 18: m.sid = r.string(); break;
       case 24: m.outcome = r.uint32(); break;
       case 34: m.payload = r.message(readPayload); break;
+      case 42: m.memberId = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -543,14 +617,15 @@ export function writeClientAck(w: Writer, m: Init<ClientAck>): void {
   if (m.sid?.length) { w.tag(18); w.string(m.sid); }
   if (m.outcome) { w.tag(24); w.uint32(m.outcome); }
   if (m.payload !== undefined) { w.tag(34); w.message(writePayload, m.payload); }
+  if (m.memberId?.length) { w.tag(42); w.string(m.memberId); }
 }
 
 /**
- * AckSummary follows the last ClientAck of an Emit.
+ * AckSummary follows the last ClientAck of an Emit or a Tell.
  */
 export interface AckSummary {
   /**
-   * Of the Emit.
+   * Of the Emit or Tell.
    */
   commandId: string;
   /**

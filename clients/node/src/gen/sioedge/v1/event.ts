@@ -352,16 +352,21 @@ export interface Resumed {
    * The session as it is now, with the handshake of the new connection.
    */
   session: Session | undefined;
+  /**
+   * What the client gave as auth this time, as in Opened.
+   */
+  authJson: Buffer;
 }
 
 export function readResumed(r: Reader, end: number): Resumed {
-  const m: Resumed = { replayed: 0, complete: false, session: undefined };
+  const m: Resumed = { replayed: 0, complete: false, session: undefined, authJson: EMPTY };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
       case 8: m.replayed = r.uint32(); break;
       case 16: m.complete = r.bool(); break;
       case 26: m.session = r.message(readSession); break;
+      case 34: m.authJson = r.bytes(); break;
       default: r.skip(tag);
     }
   }
@@ -372,6 +377,7 @@ export function writeResumed(w: Writer, m: Init<Resumed>): void {
   if (m.replayed) { w.tag(8); w.uint32(m.replayed); }
   if (m.complete) { w.tag(16); w.bool(m.complete); }
   if (m.session !== undefined) { w.tag(26); w.message(writeSession, m.session); }
+  if (m.authJson?.length) { w.tag(34); w.bytes(m.authJson); }
 }
 
 /**

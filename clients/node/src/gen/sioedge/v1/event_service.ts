@@ -110,6 +110,10 @@ export interface SubscribeRequest {
    */
   replies: ReplyBatch | undefined;
   /**
+   * Answers a Told.
+   */
+  answer: Answer | undefined;
+  /**
    * Ends the membership: nothing new is delivered, what is outstanding may still be settled,
    * then the backend closes its side. Sessions move to other members at once.
    */
@@ -117,7 +121,7 @@ export interface SubscribeRequest {
 }
 
 export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
-  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, replies: undefined, leave: undefined };
+  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, replies: undefined, answer: undefined, leave: undefined };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -129,6 +133,7 @@ export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
       case 50: m.commands = r.message(readCommandBatch); break;
       case 58: m.heartbeat = r.message(readHeartbeat); break;
       case 74: m.replies = r.message(readReplyBatch); break;
+      case 82: m.answer = r.message(readAnswer); break;
       case 66: m.leave = r.message(readLeave); break;
       default: r.skip(tag);
     }
@@ -145,6 +150,7 @@ export function writeSubscribeRequest(w: Writer, m: Init<SubscribeRequest>): voi
   if (m.commands !== undefined) { w.tag(50); w.message(writeCommandBatch, m.commands); }
   if (m.heartbeat !== undefined) { w.tag(58); w.message(writeHeartbeat, m.heartbeat); }
   if (m.replies !== undefined) { w.tag(74); w.message(writeReplyBatch, m.replies); }
+  if (m.answer !== undefined) { w.tag(82); w.message(writeAnswer, m.answer); }
   if (m.leave !== undefined) { w.tag(66); w.message(writeLeave, m.leave); }
 }
 
@@ -700,6 +706,46 @@ export function writeCommandBatch(w: Writer, m: Init<CommandBatch>): void {
 }
 
 /**
+ * Answer answers a Told that wants it. A second answer, or one that comes late, is ignored. It may
+ * come on a later stream of the same member, but not over a restart of the edge.
+ */
+export interface Answer {
+  /**
+   * Told.told_id.
+   */
+  toldId: number;
+  /**
+   * The arguments of the answer.
+   */
+  payload: Payload | undefined;
+  /**
+   * There is nobody here to answer, as in a process without such a namespace. The member counts as
+   * one that has left.
+   */
+  absent: boolean;
+}
+
+export function readAnswer(r: Reader, end: number): Answer {
+  const m: Answer = { toldId: 0, payload: undefined, absent: false };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.toldId = r.uint64(); break;
+      case 18: m.payload = r.message(readPayload); break;
+      case 24: m.absent = r.bool(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeAnswer(w: Writer, m: Init<Answer>): void {
+  if (m.toldId) { w.tag(8); w.uint64(m.toldId); }
+  if (m.payload !== undefined) { w.tag(18); w.message(writePayload, m.payload); }
+  if (m.absent) { w.tag(24); w.bool(m.absent); }
+}
+
+/**
  * Heartbeat asks for a Progress.
  */
 export interface Heartbeat {
@@ -782,10 +828,18 @@ export interface SubscribeResponse {
    * Answers Heartbeat.
    */
   progress: Progress | undefined;
+  /**
+   * Members of groups, most often of this one, say something.
+   */
+  told: ToldBatch | undefined;
+  /**
+   * Sessions of this member are not as it knows them.
+   */
+  changes: SessionChangeBatch | undefined;
 }
 
 export function readSubscribeResponse(r: Reader, end: number): SubscribeResponse {
-  const m: SubscribeResponse = { welcome: undefined, deliveries: undefined, results: undefined, clientAcks: undefined, assignment: undefined, snapshot: undefined, draining: undefined, progress: undefined };
+  const m: SubscribeResponse = { welcome: undefined, deliveries: undefined, results: undefined, clientAcks: undefined, assignment: undefined, snapshot: undefined, draining: undefined, progress: undefined, told: undefined, changes: undefined };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -797,6 +851,8 @@ export function readSubscribeResponse(r: Reader, end: number): SubscribeResponse
       case 50: m.snapshot = r.message(readSnapshot); break;
       case 58: m.draining = r.message(readDraining); break;
       case 66: m.progress = r.message(readProgress); break;
+      case 74: m.told = r.message(readToldBatch); break;
+      case 82: m.changes = r.message(readSessionChangeBatch); break;
       default: r.skip(tag);
     }
   }
@@ -812,6 +868,8 @@ export function writeSubscribeResponse(w: Writer, m: Init<SubscribeResponse>): v
   if (m.snapshot !== undefined) { w.tag(50); w.message(writeSnapshot, m.snapshot); }
   if (m.draining !== undefined) { w.tag(58); w.message(writeDraining, m.draining); }
   if (m.progress !== undefined) { w.tag(66); w.message(writeProgress, m.progress); }
+  if (m.told !== undefined) { w.tag(74); w.message(writeToldBatch, m.told); }
+  if (m.changes !== undefined) { w.tag(82); w.message(writeSessionChangeBatch, m.changes); }
 }
 
 /**
@@ -1109,6 +1167,166 @@ export function readSnapshot(r: Reader, end: number): Snapshot {
 export function writeSnapshot(w: Writer, m: Init<Snapshot>): void {
   if (m.sessions) for (const v of m.sessions) { w.tag(10); w.message(writeSession, v); }
   if (m.last) { w.tag(16); w.bool(m.last); }
+}
+
+/**
+ * ToldBatch is what members said, in order.
+ */
+export interface ToldBatch {
+  /**
+   * In order.
+   */
+  told: Told[];
+}
+
+export function readToldBatch(r: Reader, end: number): ToldBatch {
+  const m: ToldBatch = { told: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.told.push(r.message(readTold)); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeToldBatch(w: Writer, m: Init<ToldBatch>): void {
+  if (m.told) for (const v of m.told) { w.tag(10); w.message(writeTold, v); }
+}
+
+/**
+ * Told is what a Tell said.
+ */
+export interface Told {
+  /**
+   * Comes back in Answer. 0: nobody waits for one.
+   */
+  toldId: number;
+  /**
+   * Who said it. Empty: a caller without a subscription.
+   */
+  memberId: string;
+  /**
+   * Tell.namespace.
+   */
+  namespace: string;
+  /**
+   * Tell.event.
+   */
+  event: string;
+  /**
+   * The arguments.
+   */
+  payload: Payload | undefined;
+}
+
+export function readTold(r: Reader, end: number): Told {
+  const m: Told = { toldId: 0, memberId: "", namespace: "", event: "", payload: undefined };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.toldId = r.uint64(); break;
+      case 18: m.memberId = r.string(); break;
+      case 26: m.namespace = r.string(); break;
+      case 34: m.event = r.string(); break;
+      case 42: m.payload = r.message(readPayload); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeTold(w: Writer, m: Init<Told>): void {
+  if (m.toldId) { w.tag(8); w.uint64(m.toldId); }
+  if (m.memberId?.length) { w.tag(18); w.string(m.memberId); }
+  if (m.namespace?.length) { w.tag(26); w.string(m.namespace); }
+  if (m.event?.length) { w.tag(34); w.string(m.event); }
+  if (m.payload !== undefined) { w.tag(42); w.message(writePayload, m.payload); }
+}
+
+/**
+ * SessionChangeBatch is changes in no order.
+ */
+export interface SessionChangeBatch {
+  /**
+   * One for each session.
+   */
+  changes: SessionChange[];
+}
+
+export function readSessionChangeBatch(r: Reader, end: number): SessionChangeBatch {
+  const m: SessionChangeBatch = { changes: [] };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.changes.push(r.message(readSessionChange)); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeSessionChangeBatch(w: Writer, m: Init<SessionChangeBatch>): void {
+  if (m.changes) for (const v of m.changes) { w.tag(10); w.message(writeSessionChange, v); }
+}
+
+/**
+ * SessionChange says what is different of a session that this member has, without an event: rooms
+ * that somebody else made it join or leave, or that this member did after somebody else had, and
+ * its transport. It says how things are when it is sent, not how they came to be so.
+ */
+export interface SessionChange {
+  /**
+   * The session.
+   */
+  sid: string;
+  /**
+   * Its namespace.
+   */
+  namespace: string;
+  /**
+   * Rooms that it is in.
+   */
+  joined: string[];
+  /**
+   * Rooms that it is not in.
+   */
+  left: string[];
+  /**
+   * joined is all of its rooms.
+   */
+  allRooms: boolean;
+  /**
+   * "websocket" after an upgrade. Empty: no change is known.
+   */
+  transport: string;
+}
+
+export function readSessionChange(r: Reader, end: number): SessionChange {
+  const m: SessionChange = { sid: "", namespace: "", joined: [], left: [], allRooms: false, transport: "" };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 10: m.sid = r.string(); break;
+      case 18: m.namespace = r.string(); break;
+      case 26: m.joined.push(r.string()); break;
+      case 34: m.left.push(r.string()); break;
+      case 40: m.allRooms = r.bool(); break;
+      case 50: m.transport = r.string(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeSessionChange(w: Writer, m: Init<SessionChange>): void {
+  if (m.sid?.length) { w.tag(10); w.string(m.sid); }
+  if (m.namespace?.length) { w.tag(18); w.string(m.namespace); }
+  if (m.joined) for (const v of m.joined) { w.tag(26); w.string(v); }
+  if (m.left) for (const v of m.left) { w.tag(34); w.string(v); }
+  if (m.allRooms) { w.tag(40); w.bool(m.allRooms); }
+  if (m.transport?.length) { w.tag(50); w.string(m.transport); }
 }
 
 /**

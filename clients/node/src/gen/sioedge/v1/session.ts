@@ -2,7 +2,7 @@
 // @generated from file sioedge/v1/session.proto (package sioedge.v1, syntax proto3)
 /* eslint-disable */
 
-import { type Init, type Reader, type Writer } from "../../../wire/index";
+import { EMPTY, type Init, type Reader, type Writer } from "../../../wire/index";
 import { type Timestamp, readTimestamp, writeTimestamp } from "../../google/protobuf/timestamp";
 
 /**
@@ -144,10 +144,16 @@ export interface Session {
    * The session was resumed on its current connection with nothing missed.
    */
   recovered: boolean;
+  /**
+   * What the client gave as auth on the current connection, as in Opened. Only in Snapshot and
+   * Assignment, to the group that was told before; SessionService does not tell it. The edge keeps
+   * it in memory while the client is connected.
+   */
+  authJson: Buffer;
 }
 
 export function readSession(r: Reader, end: number): Session {
-  const m: Session = { sid: "", namespace: "", connectionId: "", userId: "", attributes: {}, rooms: [], state: 0, openedAt: undefined, revision: 0, handshake: undefined, transport: "", recovered: false };
+  const m: Session = { sid: "", namespace: "", connectionId: "", userId: "", attributes: {}, rooms: [], state: 0, openedAt: undefined, revision: 0, handshake: undefined, transport: "", recovered: false, authJson: EMPTY };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -163,6 +169,7 @@ export function readSession(r: Reader, end: number): Session {
       case 82: m.handshake = r.message(readHandshake); break;
       case 90: m.transport = r.string(); break;
       case 96: m.recovered = r.bool(); break;
+      case 106: m.authJson = r.bytes(); break;
       default: r.skip(tag);
     }
   }
@@ -182,5 +189,6 @@ export function writeSession(w: Writer, m: Init<Session>): void {
   if (m.handshake !== undefined) { w.tag(82); w.message(writeHandshake, m.handshake); }
   if (m.transport?.length) { w.tag(90); w.string(m.transport); }
   if (m.recovered) { w.tag(96); w.bool(m.recovered); }
+  if (m.authJson?.length) { w.tag(106); w.bytes(m.authJson); }
 }
 

@@ -27,13 +27,14 @@ ACK_OUTCOME_DISCONNECTED: AckOutcome
 ACK_OUTCOME_DROPPED: AckOutcome
 
 class Command(_message.Message):
-    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "quiet", "trace_parent")
+    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "tell", "quiet", "trace_parent")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
     JOIN_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
+    TELL_FIELD_NUMBER: _ClassVar[int]
     QUIET_FIELD_NUMBER: _ClassVar[int]
     TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     command_id: str
@@ -42,9 +43,10 @@ class Command(_message.Message):
     leave: LeaveRooms
     disconnect: Disconnect
     update: UpdateSession
+    tell: Tell
     quiet: bool
     trace_parent: str
-    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., quiet: _Optional[bool] = ..., trace_parent: _Optional[str] = ...) -> None: ...
+    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., tell: _Optional[_Union[Tell, _Mapping]] = ..., quiet: _Optional[bool] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("namespace", "rooms", "sids", "user_ids", "everyone", "except_rooms", "except_sids")
@@ -137,6 +139,22 @@ class UpdateSession(_message.Message):
     if_revision: int
     def __init__(self, sid: _Optional[str] = ..., namespace: _Optional[str] = ..., set: _Optional[_Mapping[str, str]] = ..., unset: _Optional[_Iterable[str]] = ..., if_revision: _Optional[int] = ...) -> None: ...
 
+class Tell(_message.Message):
+    __slots__ = ("group", "namespace", "event", "payload", "args", "ack")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    namespace: str
+    event: str
+    payload: _event_pb2.Payload
+    args: _struct_pb2.ListValue
+    ack: AckRequest
+    def __init__(self, group: _Optional[str] = ..., namespace: _Optional[str] = ..., event: _Optional[str] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., args: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., ack: _Optional[_Union[AckRequest, _Mapping]] = ...) -> None: ...
+
 class CommandResult(_message.Message):
     __slots__ = ("command_id", "status", "receipt")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
@@ -160,16 +178,18 @@ class Receipt(_message.Message):
     def __init__(self, matched: _Optional[int] = ..., written: _Optional[int] = ..., dropped: _Optional[int] = ..., repeated_command: _Optional[bool] = ...) -> None: ...
 
 class ClientAck(_message.Message):
-    __slots__ = ("command_id", "sid", "outcome", "payload")
+    __slots__ = ("command_id", "sid", "outcome", "payload", "member_id")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     SID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     sid: str
     outcome: AckOutcome
     payload: _event_pb2.Payload
-    def __init__(self, command_id: _Optional[str] = ..., sid: _Optional[str] = ..., outcome: _Optional[_Union[AckOutcome, str]] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...
+    member_id: str
+    def __init__(self, command_id: _Optional[str] = ..., sid: _Optional[str] = ..., outcome: _Optional[_Union[AckOutcome, str]] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., member_id: _Optional[str] = ...) -> None: ...
 
 class AckSummary(_message.Message):
     __slots__ = ("command_id", "expected", "acked", "timed_out", "disconnected", "dropped")

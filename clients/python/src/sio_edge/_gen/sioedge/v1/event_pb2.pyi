@@ -120,14 +120,16 @@ class Suspended(_message.Message):
     def __init__(self, reason: _Optional[_Union[CloseReason, str]] = ..., resumable_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Resumed(_message.Message):
-    __slots__ = ("replayed", "complete", "session")
+    __slots__ = ("replayed", "complete", "session", "auth_json")
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    AUTH_JSON_FIELD_NUMBER: _ClassVar[int]
     replayed: int
     complete: bool
     session: _session_pb2.Session
-    def __init__(self, replayed: _Optional[int] = ..., complete: _Optional[bool] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ...) -> None: ...
+    auth_json: bytes
+    def __init__(self, replayed: _Optional[int] = ..., complete: _Optional[bool] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., auth_json: _Optional[bytes] = ...) -> None: ...
 
 class Closed(_message.Message):
     __slots__ = ("reason", "detail", "session")

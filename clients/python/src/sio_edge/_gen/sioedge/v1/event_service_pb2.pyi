@@ -45,7 +45,7 @@ RESUME_OUTCOME_CONTINUED: ResumeOutcome
 RESUME_OUTCOME_SNAPSHOT: ResumeOutcome
 
 class SubscribeRequest(_message.Message):
-    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "replies", "leave")
+    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "replies", "answer", "leave")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class SubscribeRequest(_message.Message):
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     REPLIES_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     flow: FlowControl
@@ -63,8 +64,9 @@ class SubscribeRequest(_message.Message):
     commands: CommandBatch
     heartbeat: Heartbeat
     replies: ReplyBatch
+    answer: Answer
     leave: Leave
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version", "sdk", "group", "member_id", "instance_id", "spec", "flow", "resume")
@@ -217,6 +219,16 @@ class CommandBatch(_message.Message):
     commands: _containers.RepeatedCompositeFieldContainer[_command_pb2.Command]
     def __init__(self, commands: _Optional[_Iterable[_Union[_command_pb2.Command, _Mapping]]] = ...) -> None: ...
 
+class Answer(_message.Message):
+    __slots__ = ("told_id", "payload", "absent")
+    TOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
+    told_id: int
+    payload: _event_pb2.Payload
+    absent: bool
+    def __init__(self, told_id: _Optional[int] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., absent: _Optional[bool] = ...) -> None: ...
+
 class Heartbeat(_message.Message):
     __slots__ = ("nonce",)
     NONCE_FIELD_NUMBER: _ClassVar[int]
@@ -228,7 +240,7 @@ class Leave(_message.Message):
     def __init__(self) -> None: ...
 
 class SubscribeResponse(_message.Message):
-    __slots__ = ("welcome", "deliveries", "results", "client_acks", "assignment", "snapshot", "draining", "progress")
+    __slots__ = ("welcome", "deliveries", "results", "client_acks", "assignment", "snapshot", "draining", "progress", "told", "changes")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -237,6 +249,8 @@ class SubscribeResponse(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     deliveries: DeliveryBatch
     results: CommandResultBatch
@@ -245,7 +259,9 @@ class SubscribeResponse(_message.Message):
     snapshot: Snapshot
     draining: Draining
     progress: Progress
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., deliveries: _Optional[_Union[DeliveryBatch, _Mapping]] = ..., results: _Optional[_Union[CommandResultBatch, _Mapping]] = ..., client_acks: _Optional[_Union[ClientAckBatch, _Mapping]] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
+    told: ToldBatch
+    changes: SessionChangeBatch
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., deliveries: _Optional[_Union[DeliveryBatch, _Mapping]] = ..., results: _Optional[_Union[CommandResultBatch, _Mapping]] = ..., client_acks: _Optional[_Union[ClientAckBatch, _Mapping]] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., told: _Optional[_Union[ToldBatch, _Mapping]] = ..., changes: _Optional[_Union[SessionChangeBatch, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("protocol_version", "edge_id", "epoch", "log_id", "resume", "flow", "version")
@@ -322,6 +338,48 @@ class Snapshot(_message.Message):
     sessions: _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]
     last: bool
     def __init__(self, sessions: _Optional[_Iterable[_Union[_session_pb2.Session, _Mapping]]] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class ToldBatch(_message.Message):
+    __slots__ = ("told",)
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    told: _containers.RepeatedCompositeFieldContainer[Told]
+    def __init__(self, told: _Optional[_Iterable[_Union[Told, _Mapping]]] = ...) -> None: ...
+
+class Told(_message.Message):
+    __slots__ = ("told_id", "member_id", "namespace", "event", "payload")
+    TOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    told_id: int
+    member_id: str
+    namespace: str
+    event: str
+    payload: _event_pb2.Payload
+    def __init__(self, told_id: _Optional[int] = ..., member_id: _Optional[str] = ..., namespace: _Optional[str] = ..., event: _Optional[str] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...
+
+class SessionChangeBatch(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[SessionChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[SessionChange, _Mapping]]] = ...) -> None: ...
+
+class SessionChange(_message.Message):
+    __slots__ = ("sid", "namespace", "joined", "left", "all_rooms", "transport")
+    SID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    ALL_ROOMS_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    sid: str
+    namespace: str
+    joined: _containers.RepeatedScalarFieldContainer[str]
+    left: _containers.RepeatedScalarFieldContainer[str]
+    all_rooms: bool
+    transport: str
+    def __init__(self, sid: _Optional[str] = ..., namespace: _Optional[str] = ..., joined: _Optional[_Iterable[str]] = ..., left: _Optional[_Iterable[str]] = ..., all_rooms: _Optional[bool] = ..., transport: _Optional[str] = ...) -> None: ...
 
 class Draining(_message.Message):
     __slots__ = ("within",)

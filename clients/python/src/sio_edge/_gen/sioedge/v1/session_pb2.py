@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sioedge/v1/session.proto\x12\nsioedge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x02\n\tHandshake\x12\x13\n\x0bremote_addr\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12/\n\x05query\x18\x03 \x03(\x0b\x32 .sioedge.v1.Handshake.QueryEntry\x12\x33\n\x07headers\x18\x04 \x03(\x0b\x32\".sioedge.v1.Handshake.HeadersEntry\x12\x11\n\ttransport\x18\x05 \x01(\t\x12\x0e\n\x06secure\x18\x06 \x01(\x08\x12-\n\tissued_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x86\x03\n\x07Session\x12\x0b\n\x03sid\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.sioedge.v1.Session.AttributesEntry\x12\r\n\x05rooms\x18\x06 \x03(\t\x12\'\n\x05state\x18\x07 \x01(\x0e\x32\x18.sioedge.v1.SessionState\x12-\n\topened_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\t \x01(\x04\x12(\n\thandshake\x18\n \x01(\x0b\x32\x15.sioedge.v1.Handshake\x12\x11\n\ttransport\x18\x0b \x01(\t\x12\x11\n\trecovered\x18\x0c \x01(\x08\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*|\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATE_OPEN\x10\x01\x12\x1b\n\x17SESSION_STATE_SUSPENDED\x10\x02\x12\x18\n\x14SESSION_STATE_CLOSED\x10\x03\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sioedge/v1/session.proto\x12\nsioedge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x02\n\tHandshake\x12\x13\n\x0bremote_addr\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12/\n\x05query\x18\x03 \x03(\x0b\x32 .sioedge.v1.Handshake.QueryEntry\x12\x33\n\x07headers\x18\x04 \x03(\x0b\x32\".sioedge.v1.Handshake.HeadersEntry\x12\x11\n\ttransport\x18\x05 \x01(\t\x12\x0e\n\x06secure\x18\x06 \x01(\x08\x12-\n\tissued_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x99\x03\n\x07Session\x12\x0b\n\x03sid\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.sioedge.v1.Session.AttributesEntry\x12\r\n\x05rooms\x18\x06 \x03(\t\x12\'\n\x05state\x18\x07 \x01(\x0e\x32\x18.sioedge.v1.SessionState\x12-\n\topened_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\t \x01(\x04\x12(\n\thandshake\x18\n \x01(\x0b\x32\x15.sioedge.v1.Handshake\x12\x11\n\ttransport\x18\x0b \x01(\t\x12\x11\n\trecovered\x18\x0c \x01(\x08\x12\x11\n\tauth_json\x18\r \x01(\x0c\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*|\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATE_OPEN\x10\x01\x12\x1b\n\x17SESSION_STATE_SUSPENDED\x10\x02\x12\x18\n\x14SESSION_STATE_CLOSED\x10\x03\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HANDSHAKE_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_SESSION_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_SESSION_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_SESSIONSTATE']._serialized_start=793
-  _globals['_SESSIONSTATE']._serialized_end=917
+  _globals['_SESSIONSTATE']._serialized_start=812
+  _globals['_SESSIONSTATE']._serialized_end=936
   _globals['_HANDSHAKE']._serialized_start=74
   _globals['_HANDSHAKE']._serialized_end=398
   _globals['_HANDSHAKE_QUERYENTRY']._serialized_start=306
@@ -48,7 +48,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HANDSHAKE_HEADERSENTRY']._serialized_start=352
   _globals['_HANDSHAKE_HEADERSENTRY']._serialized_end=398
   _globals['_SESSION']._serialized_start=401
-  _globals['_SESSION']._serialized_end=791
-  _globals['_SESSION_ATTRIBUTESENTRY']._serialized_start=742
-  _globals['_SESSION_ATTRIBUTESENTRY']._serialized_end=791
+  _globals['_SESSION']._serialized_end=810
+  _globals['_SESSION_ATTRIBUTESENTRY']._serialized_start=761
+  _globals['_SESSION_ATTRIBUTESENTRY']._serialized_end=810
 # @@protoc_insertion_point(module_scope)

@@ -54,7 +54,7 @@ class Handshake(_message.Message):
     def __init__(self, remote_addr: _Optional[str] = ..., path: _Optional[str] = ..., query: _Optional[_Mapping[str, str]] = ..., headers: _Optional[_Mapping[str, str]] = ..., transport: _Optional[str] = ..., secure: _Optional[bool] = ..., issued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("sid", "namespace", "connection_id", "user_id", "attributes", "rooms", "state", "opened_at", "revision", "handshake", "transport", "recovered")
+    __slots__ = ("sid", "namespace", "connection_id", "user_id", "attributes", "rooms", "state", "opened_at", "revision", "handshake", "transport", "recovered", "auth_json")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +74,7 @@ class Session(_message.Message):
     HANDSHAKE_FIELD_NUMBER: _ClassVar[int]
     TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    AUTH_JSON_FIELD_NUMBER: _ClassVar[int]
     sid: str
     namespace: str
     connection_id: str
@@ -86,4 +87,5 @@ class Session(_message.Message):
     handshake: Handshake
     transport: str
     recovered: bool
-    def __init__(self, sid: _Optional[str] = ..., namespace: _Optional[str] = ..., connection_id: _Optional[str] = ..., user_id: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., rooms: _Optional[_Iterable[str]] = ..., state: _Optional[_Union[SessionState, str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., handshake: _Optional[_Union[Handshake, _Mapping]] = ..., transport: _Optional[str] = ..., recovered: _Optional[bool] = ...) -> None: ...
+    auth_json: bytes
+    def __init__(self, sid: _Optional[str] = ..., namespace: _Optional[str] = ..., connection_id: _Optional[str] = ..., user_id: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., rooms: _Optional[_Iterable[str]] = ..., state: _Optional[_Union[SessionState, str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ..., handshake: _Optional[_Union[Handshake, _Mapping]] = ..., transport: _Optional[str] = ..., recovered: _Optional[bool] = ..., auth_json: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sio-edge/sio-edge/internal/control/convert"
+	"github.com/sio-edge/sio-edge/internal/control/group"
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// tell passes on what is said to the members of a group. relay gets their answers.
+func (c *commands) tell(m *pb.Tell, relay *ackRelay) (socketio.Receipt, error) {
+	t := &group.Tell{Group: m.Group, From: c.member, Namespace: m.Namespace, Event: m.Event}
+	if t.Namespace == "" {
+		t.Namespace = "/"
+	}
+	var err error
+	if t.Args, t.Attachments, err = convert.Arguments("tell", m); err != nil {
+		return socketio.Receipt{}, err
+	}
+	if m.Ack != nil {
+		t.Answers = relay
+		if t.Within, err = convert.AckTimeout("tell", m.Ack); err != nil {
+			return socketio.Receipt{}, err
+		}
+	}
+	if err := c.srv.sockets.CheckMessage(t.Event, &t.Args, t.Attachments); err != nil {
+		return socketio.Receipt{}, err
+	}
+	receipt, err := c.srv.groups.Tell(t)
+	if errors.Is(err, group.ErrUnknown) {
+		err = &socketio.Error{Reason: convert.GroupUnknown, Text: fmt.Sprintf("tell %q: %v", t.Event, err)}
+	}
+	return receipt, err
+}
+
+func told(t *group.Told) *pb.Told {
+	m := &pb.Told{ToldId: t.ID, Namespace: t.Namespace, Event: t.Event, Payload: &pb.Payload{Json: t.Args, Attachments: t.Attachments}}
+	if t.From != nil {
+		m.MemberId = t.From.ID()
+	}
+	return m
+}
+
+// sendNotes sends what is no event: how sessions have changed, and what other members say.
+func (st *stream) sendNotes(next *group.Batch) error {
+	if len(next.Changed) > 0 {
+		b := &pb.SessionChangeBatch{}
+		for i := range next.Changed {
+			c := &next.Changed[i]
+			b.Changes = append(b.Changes, &pb.SessionChange{Sid: c.SID, Namespace: c.Namespace,
+				Joined: c.Joined, Left: c.Left, AllRooms: c.AllRooms, Transport: c.Transport})
+		}
+		if err := st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Changes{Changes: b}}); err != nil {
+			return err
+		}
+	}
+	for rest := next.Told; len(rest) > 0; {
+		b, size := &pb.ToldBatch{}, 0
+		for len(rest) > 0 && (size == 0 || size+rest[0].Size() <= maxBatchBytes) {
+			b.Told = append(b.Told, told(&rest[0]))
+			size += rest[0].Size()
+			rest = rest[1:]
+		}
+		if err := st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Told{Told: b}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer passes on what the member answers to a Told. What nobody could read is no answer.
+func (st *stream) answer(a *pb.Answer) {
+	args, attachments := a.GetPayload().GetJson(), a.GetPayload().GetAttachments()
+	absent := a.Absent
+	if !absent {
+		if err := st.srv.sockets.CheckArgs(&args, attachments); err != nil {
+			st.srv.log.Warn("answer dropped", "group", st.name, "member", st.id, "error", err)
+			absent = true
+		}
+	}
+	st.member.Answer(a.ToldId, absent, args, attachments)
+}
