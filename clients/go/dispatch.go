@@ -13,6 +13,7 @@ type delivery struct {
 	attempt uint32
 	event   *pb.Event
 	on      *stream
+	note    func() // instead of all the others: to be called in turn
 }
 
 // inbox is what was delivered of one session and waits for its turn.

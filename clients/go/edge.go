@@ -22,6 +22,7 @@ type Edge struct {
 	done     *doneSet
 	held     *heldAnswers
 	dispatch *dispatcher
+	others   *Socket // in whose turn it is heard what other members say
 	statuses *statuses
 	finished chan struct{} // closed when Run has returned
 
@@ -46,6 +47,7 @@ func New(addr string, opts ...Option) *Edge {
 		table:    newTable(),
 		done:     newDoneSet(),
 		held:     newHeldAnswers(),
+		others:   &Socket{},
 		statuses: newStatuses(),
 		finished: make(chan struct{}),
 	}

@@ -129,13 +129,14 @@ func (o Outcome) Error() string {
 	}
 }
 
-// Answer is what one recipient of EmitWithAck answered.
+// Answer is what one recipient of EmitWithAck or TellWithAck answered.
 type Answer struct {
-	SID     string
+	SID     string // of EmitWithAck
+	Member  string // of TellWithAck: the process
 	Outcome Outcome
 	Args    Args // if Outcome is Acked
 }
 
 func newAnswer(p *pb.ClientAck) Answer {
-	return Answer{SID: p.GetSid(), Outcome: Outcome(p.GetOutcome()), Args: newArgs(p.GetPayload())}
+	return Answer{SID: p.GetSid(), Member: p.GetMemberId(), Outcome: Outcome(p.GetOutcome()), Args: newArgs(p.GetPayload())}
 }

@@ -13,6 +13,10 @@ import (
 // handle takes one delivery through its handler and settles it. Calls for one socket never
 // overlap.
 func (e *Edge) handle(s *Socket, d delivery) {
+	if d.note != nil {
+		d.note()
+		return
+	}
 	if d.on.ended() {
 		return // it comes again, on the next stream
 	}
@@ -87,6 +91,7 @@ func (e *Edge) protect(s *Socket, d delivery) (answer settlement, err error) {
 		s.update(kind.Resumed.GetSession())
 		s.mu.Lock()
 		s.phase, s.recovered = open, kind.Resumed.GetComplete()
+		s.auth = Auth(kind.Resumed.GetAuthJson())
 		s.mu.Unlock()
 		if fn := s.ns.onResume; fn != nil {
 			fn(e.handler, s)

@@ -229,6 +229,16 @@ func (l *link) receive(st *stream) error {
 				l.edge.table.retain(snapshot)
 				snapshot = nil
 			}
+		case *pb.SubscribeResponse_Changes:
+			for _, c := range m.Changes.GetChanges() {
+				if s := l.edge.table.get(c.GetSid()); s != nil {
+					l.edge.dispatch.push(s, delivery{note: func() { s.changed(c) }})
+				}
+			}
+		case *pb.SubscribeResponse_Told:
+			for _, t := range m.Told.GetTold() {
+				l.edge.dispatch.push(l.edge.others, delivery{note: func() { l.edge.told(t) }})
+			}
 		case *pb.SubscribeResponse_Draining:
 			l.edge.statuses.add(Draining{Within: m.Draining.GetWithin().AsDuration()})
 		case *pb.SubscribeResponse_Progress:

@@ -25,6 +25,7 @@ type Namespace struct {
 	onResume     func(context.Context, *Socket)
 	onAny        func(context.Context, *Socket, string, Args) error
 	events       map[string]*binding
+	told         map[string]toldHandler
 }
 
 // OnConnect decides whether a client may join. Returning nil lets it in, with the rooms, the user

@@ -36,6 +36,8 @@ func textCommand(c *pb.Command) error {
 		return textTarget(op.Disconnect.GetTarget())
 	case *pb.Command_Update:
 		return textAttributes(op.Update.GetSet())
+	case *pb.Command_Tell:
+		return text("event name", op.Tell.GetEvent())
 	}
 	return nil
 }

@@ -52,8 +52,8 @@ func (s *Socket) ID() string { return s.id }
 // Namespace is the namespace that the client joined.
 func (s *Socket) Namespace() string { return s.namespace }
 
-// Auth is what the client gave as auth when it connected. It is known in OnConnect and OnOpen and
-// from then on in this process; after a restart of the process it is empty.
+// Auth is what the client gave as auth when it connected, the last time if it came back. The edge
+// tells it to a process that starts, or gets the session from another, while the client is there.
 func (s *Socket) Auth() Auth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +127,8 @@ func (s *Socket) Set(key, value string) error {
 		Sid: s.id, Namespace: s.namespace, Set: map[string]string{key: value}}}})
 }
 
-// Rooms is the rooms that the socket is in, as far as this process knows: what other processes
-// made it join is seen when it next comes to this one.
+// Rooms is the rooms that the socket is in. What other processes made it join or leave is seen
+// once the handlers of the events before have returned.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,4 +261,24 @@ func (s *Socket) update(p *pb.Session) {
 	if p.GetHandshake() != nil {
 		s.handshake = newHandshake(p.GetHandshake())
 	}
+	if len(p.GetAuthJson()) > 0 {
+		s.auth = Auth(p.GetAuthJson())
+	}
+}
+
+// changed takes over which rooms others made the session join or leave.
+func (s *Socket) changed(c *pb.SessionChange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rooms := slices.Clone(s.rooms)
+	if c.GetAllRooms() {
+		rooms = nil
+	}
+	rooms = slices.DeleteFunc(rooms, func(room string) bool { return slices.Contains(c.GetLeft(), room) })
+	for _, room := range c.GetJoined() {
+		if !slices.Contains(rooms, room) {
+			rooms = append(rooms, room)
+		}
+	}
+	s.rooms = rooms
 }
