@@ -121,6 +121,7 @@ func TestSeekGroup(t *testing.T) {
 		equal(t, "again", fmt.Sprint(d.Event.Offset, d.Attempt, string(d.Event.GetClientEvent().Payload.Json)), fmt.Sprint(offsets[i+1], 2, fmt.Sprintf("[%d]", i+1)))
 	}
 	seek("a time", &pb.SeekGroupRequest{Position: &pb.SeekGroupRequest_Time{Time: timestamppb.New(began)}}, "0 1")
+	m.delivery() // what is on its way is not dropped
 	seek("the end", &pb.SeekGroupRequest{Position: &pb.SeekGroupRequest_Latest{Latest: true}}, "0 0")
 
 	for _, c := range []struct {
