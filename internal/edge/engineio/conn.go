@@ -14,17 +14,17 @@ type conn struct {
 	stall      *deadline // runs while the client accepts nothing
 	assembling *deadline // of the message that is arriving in parts
 	limit      *deadline // of the upgrade, then of the close
-	pongAt     int       // if ponged, ctl[pongAt:] is a pong that may still be replaced
-	ponged     bool
-	probing    bool // not the drainer of sock, and perhaps never; written with recvMu held too
-	busy       bool // between enterLocked and settle
-	holds      bool // in.held waits for Socket.stop to be 0
-	blocked    bool // the client accepts nothing for now
-	peerDone   bool // the client sent a close frame
-	closing    bool // the close frame is the last thing in ctl
-	finished   bool // and is out
-	broken     bool // what arrives is not looked at any more
-	doomed     bool // to be destroyed
+	pongAt     int       // if pongs is not 0, ctl[pongAt:] is a pong
+	pongs      uint8     // that are the last in ctl
+	probing    bool      // not the drainer of sock, and perhaps never; written with recvMu held too
+	busy       bool      // between enterLocked and settle
+	holds      bool      // in.held waits for Socket.stop to be 0
+	blocked    bool      // the client accepts nothing for now
+	peerDone   bool      // the client sent a close frame
+	closing    bool      // the close frame is the last thing in ctl
+	finished   bool      // and is out
+	broken     bool      // what arrives is not looked at any more
+	doomed     bool      // to be destroyed
 	dead       bool
 }
 
@@ -228,7 +228,7 @@ func (c *conn) settle(lost Reason) {
 		c.refeed()
 		s.mu.Lock()
 	}
-	c.holds, c.ponged = c.holding(), false
+	c.holds, c.pongs = c.holding(), 0
 	if lost != 0 {
 		c.lostLocked(lost)
 	}

@@ -67,6 +67,8 @@ type assembly struct {
 	frames int // complete ones
 	sum    int // their payload
 	text   textCheck
+	// checked is how much of the payload of the arriving frame text has seen.
+	checked int
 
 	held []byte // not looked at yet, because of Socket.stop
 }
@@ -109,10 +111,11 @@ func (c *conn) take(b []byte) (frame []byte, h frameHeader, rest []byte, ok bool
 		return b[:size], h, b[size:], true
 	}
 	a := c.assemble()
-	if ok {
-		a.need = size
-	}
 	a.append(b, size)
+	if ok {
+		a.begin(h)
+		c.checkAhead(h)
+	}
 	return nil, h, nil, false
 }
 
@@ -126,7 +129,7 @@ func (c *conn) resume(b []byte) (frame []byte, h frameHeader, rest []byte, ok bo
 			if !c.admit(h, a.buf[a.start:]) {
 				return nil, h, nil, false
 			}
-			a.need = h.size + h.payload
+			a.begin(h)
 		}
 	}
 	if a.need == 0 {
@@ -135,12 +138,36 @@ func (c *conn) resume(b []byte) (frame []byte, h frameHeader, rest []byte, ok bo
 	missing := a.need - (len(a.buf) - a.start)
 	n := min(missing, len(b))
 	a.append(b[:n], a.need)
-	if n < missing {
-		return nil, h, nil, false
-	}
 	frame = a.buf[a.start:]
 	h, _ = parseFrameHeader(frame)
+	if n < missing {
+		c.checkAhead(h)
+		return nil, h, nil, false
+	}
 	return frame, h, b[n:], true
+}
+
+// begin notes that the header of the arriving frame is complete.
+func (a *assembly) begin(h frameHeader) {
+	a.need = h.size + h.payload
+	if a.frames == 0 && !h.control() {
+		a.text = textCheck{on: h.opcode == opText}
+	}
+}
+
+// checkAhead looks at the text of the frame that is arriving as far as it is there.
+func (c *conn) checkAhead(h frameHeader) {
+	a := c.in
+	if !a.text.on || h.control() {
+		return
+	}
+	frame := a.buf[a.start:]
+	payload := frame[h.size:]
+	if !a.text.add(frame[h.size-4:h.size], payload[a.checked:], a.checked) {
+		c.invalidText()
+		return
+	}
+	a.checked = len(payload)
 }
 
 // append adds a part of a frame of the given size, announced by the client.
@@ -200,19 +227,20 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 		return ok
 	case h.final && (a == nil || a.frames == 0):
 		if arriving {
-			a.buf, a.need = nil, 0
+			a.buf, a.need, a.checked = nil, 0, 0
 			c.release()
 		}
 		return c.read(frame, h.payload, nil)
 	}
 	a = c.assemble()
 	// The text of a message is checked when it is complete, and before that as far as it goes.
-	if a.frames == 0 {
+	if a.frames == 0 && !arriving {
 		a.text = textCheck{on: h.opcode == opText}
 	}
-	if !h.final && !a.text.add(frame[h.size-4:h.size], frame[h.size:]) {
+	if !h.final && !a.text.add(frame[h.size-4:h.size], frame[h.size+a.checked:], a.checked) {
 		return c.invalidText()
 	}
+	a.checked = 0
 	if !arriving {
 		a.append(frame, len(frame))
 	}

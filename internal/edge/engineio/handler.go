@@ -33,13 +33,14 @@ const (
 	ServerShutdown                   // Server.Close
 	SlowConsumer                     // the client read too slowly
 	Stalled                          // reading was paused for too long
+	TooLarge                         // the floor above closed it: the client sent more than it takes
 )
 
 func (r Reason) String() string {
 	switch r {
 	case TransportClose:
 		return "transport close"
-	case ForcedClose, SlowConsumer, Stalled:
+	case ForcedClose, SlowConsumer, Stalled, TooLarge:
 		return "forced close"
 	case PingTimeout:
 		return "ping timeout"

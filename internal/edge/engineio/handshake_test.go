@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 	e.want(200, "4me too", "GET", "EIO=4&transport=polling&sid="+pollSID, "")
 }
 
-func TestAllowRequest(t *testing.T) {
+func TestE11_AllowRequest(t *testing.T) {
 	asked := 0
 	allow := true
 	e := newEdge(t, Config{AllowRequest: func(r *http.Request) (bool, string) {

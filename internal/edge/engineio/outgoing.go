@@ -75,7 +75,7 @@ func (c *conn) wroteLocked(n int, over bool) {
 	for n > 0 {
 		if len(c.ctl) > 0 && (c.probing || q == nil || q.offset == 0) {
 			k := min(n, len(c.ctl))
-			c.ponged = false
+			c.pongs = 0
 			if c.ctl = c.ctl[k:]; len(c.ctl) == 0 {
 				c.ctl = nil
 			}

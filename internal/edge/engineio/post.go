@@ -54,7 +54,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sock *Socket)
 	switch {
 	case errors.Is(err, errTooLarge):
 		reason, status = "too large", http.StatusRequestEntityTooLarge
-	case isTimeout(err):
+	case isTimeout(err) && sock.stop.Load()&stopClosed == 0: // else another POST has ended this one
 		reason, status = "timeout", http.StatusRequestTimeout
 	case err != nil:
 		reason, status = "aborted", http.StatusBadRequest

@@ -123,7 +123,11 @@ func (c *conn) rejected(err error, answer []byte) bool {
 	return false
 }
 
-// answerPing queues a pong. Of several pings that arrived together the last one is answered.
+// maxPongs is how many pings that arrived together are answered each.
+const maxPongs = 10
+
+// answerPing queues a pong. Of more than maxPongs pings that arrived together the last is answered
+// in place of those before it (RFC 6455, section 5.5.3).
 func (c *conn) answerPing(payload []byte) {
 	s := c.sock
 	s.mu.Lock()
@@ -131,10 +135,11 @@ func (c *conn) answerPing(payload []byte) {
 	if c.closing || c.bye != nil || c.doomed {
 		return
 	}
-	if c.ponged {
+	if c.pongs == maxPongs {
 		c.ctl = c.ctl[:c.pongAt]
+	} else {
+		c.pongAt, c.pongs = len(c.ctl), c.pongs+1
 	}
-	c.pongAt, c.ponged = len(c.ctl), true
 	c.ctl = append(appendFrameHeader(c.ctl, finPong, len(payload)), payload...)
 }
 

@@ -3,6 +3,8 @@ package engineio
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/gorilla/websocket"
 )
 
 // Socket is one session with a client, whichever transport carries it now.
@@ -196,7 +198,7 @@ func (s *Socket) closeLocked(r Reason) {
 		s.server.counters.paused.Add(-1)
 	}
 	// The client closed, broke the rules or is gone: it has no use for what is queued.
-	graceful := r == ForcedClose || r == ServerShutdown || r == Stalled
+	graceful := r == ForcedClose || r == ServerShutdown || r == Stalled || r == TooLarge
 	if !graceful {
 		s.dropLocked()
 	}
@@ -205,7 +207,11 @@ func (s *Socket) closeLocked(r Reason) {
 		forget = s.closePollsLocked(graceful)
 	}
 	if s.conn != nil {
-		s.conn.closeLocked(emptyClose)
+		goodbye := emptyClose
+		if r == TooLarge {
+			goodbye = closeFrame(websocket.CloseMessageTooBig, "")
+		}
+		s.conn.closeLocked(goodbye)
 		s.conn.pipe.resumeLocked()
 		if r == SlowConsumer {
 			s.conn.doomLocked()

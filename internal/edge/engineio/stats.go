@@ -22,6 +22,7 @@ var causes = [...]string{
 	ServerShutdown: "server shutting down",
 	SlowConsumer:   "slow consumer",
 	Stalled:        "stalled",
+	TooLarge:       "too large",
 }
 
 type counters struct {

@@ -14,8 +14,9 @@ type textCheck struct {
 	n    int
 }
 
-// add checks the payload of one more frame, which the key masks.
-func (t *textCheck) add(key, payload []byte) bool {
+// add checks more of the payload of a frame, which the key masks. from is where in the frame's payload
+// that begins.
+func (t *textCheck) add(key, payload []byte, from int) bool {
 	if !t.on {
 		return true
 	}
@@ -23,7 +24,7 @@ func (t *textCheck) add(key, payload []byte) bool {
 	for at := 0; at < len(payload); {
 		text := append(buf[:0], t.rest[:t.n]...)
 		for at < len(payload) && len(text) < cap(buf[:]) {
-			text = append(text, payload[at]^key[at&3])
+			text = append(text, payload[at]^key[(from+at)&3])
 			at++
 		}
 		whole := len(text)

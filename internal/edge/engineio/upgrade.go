@@ -32,7 +32,7 @@ func (c *conn) probed(binary bool, data []byte) bool {
 	case binary || err != nil:
 	case packet.Type == eio.Ping && string(packet.Data) == "probe" && p.probes < maxProbes:
 		p.probes++
-		c.ponged = false
+		c.pongs = 0
 		c.ctl = append(c.ctl, probeAnswer...)
 		// The client waits for its GET to end before it sends the "5".
 		s.releaseLocked()

@@ -132,3 +132,29 @@ func TestA03_A16_BinaryAnswersBothWays(t *testing.T) {
 		equal(t, "answers", sink.String(), `acked [{"_placeholder":true,"num":0}]; sum 1 0 0 0`)
 	})
 }
+
+func TestA4_AnEmitThatHalfOfTenThousandAnswer(t *testing.T) {
+	inWorld(t, socketio.Config{}, func(w *world) {
+		const all = 10_000
+		clients := make([]*client, all)
+		for i := range clients {
+			clients[i], _, _ = w.connect()
+		}
+		sink := &answers{}
+		w.emit(ask(everyone(), sink, 5*time.Second))
+		for i, c := range clients {
+			c.recv()
+			if i%2 == 0 {
+				c.send(`430[]`)
+			}
+		}
+		synctest.Wait()
+		if got := strings.Count(sink.String(), "acked"); got != all/2 {
+			t.Errorf("%d answers before the time is over, want %d", got, all/2)
+		}
+		time.Sleep(6 * time.Second)
+		if got := sink.String(); !strings.HasSuffix(got, "sum 5000 5000 0 0") || strings.Count(got, "timed out") != all/2 {
+			t.Errorf("it ended with %.200q", got[max(0, len(got)-200):])
+		}
+	})
+}

@@ -26,6 +26,8 @@ type client struct {
 	sockets  []*Socket  // joined; one that a backend ended stays until it is joined again
 	pending  []*request // CONNECTs that wait for a decision
 	reason   Reason     // why the edge closes the connection, if the transport cannot know
+	rejects  uint8      // by groups since rejectAt
+	rejectAt time.Time  // when the count of rejects began
 	assembly uint32     // counts packets with attachments; odd while one is incomplete
 	ended    bool
 }
@@ -55,7 +57,11 @@ func (c *client) receive(binary bool, data []byte) {
 		return
 	case err != nil:
 		c.srv.cfg.Refused(refusedPacket)
-		c.fail(ForcedClose)
+		how := engineio.ForcedClose
+		if errors.Is(err, sio.ErrAttachmentsTooLarge) {
+			how = engineio.TooLarge
+		}
+		c.failAs(ForcedClose, how)
 		return
 	}
 	if pending != c.dec.Pending() {
@@ -82,9 +88,11 @@ func (c *client) handle(p *sio.Packet) {
 	case sio.Event:
 		s.receive(c, p)
 	case sio.Ack:
-		if p.HasID {
-			s.acknowledge(c, p)
+		if !p.HasID {
+			c.srv.cfg.Refused(refusedAck)
+			return
 		}
+		s.acknowledge(c, p)
 	case sio.Disconnect:
 		s.end(c, ClientDisconnect)
 	}
@@ -143,13 +151,16 @@ func (c *client) id() string {
 }
 
 // fail closes the connection without a DISCONNECT packet, so that a stock client comes back.
-func (c *client) fail(r Reason) {
+func (c *client) fail(r Reason) { c.failAs(r, engineio.ForcedClose) }
+
+// failAs is fail with what the transport is told.
+func (c *client) failAs(r Reason, how engineio.Reason) {
 	c.mu.Lock()
 	if c.reason == "" {
 		c.reason = r
 	}
 	c.mu.Unlock()
-	c.conn.Close(engineio.ForcedClose)
+	c.conn.Close(how)
 }
 
 // closed tells the sessions that their connection is gone. It is the last call of the Handler.
@@ -211,6 +222,28 @@ func (c *client) refuse(nsp, message string, data []byte) {
 	f.Do()
 }
 
+// A connection may be rejected this often in this time.
+const (
+	maxRejects   = 5
+	rejectWindow = 10 * time.Second
+)
+
+// rejected counts a CONNECT that a group said no to. Who tries one credential after the other has
+// to come in again each time.
+func (c *client) rejected() {
+	c.mu.Lock()
+	if now := time.Now(); now.Sub(c.rejectAt) > rejectWindow {
+		c.rejectAt, c.rejects = now, 0
+	}
+	c.rejects++
+	over := c.rejects >= maxRejects
+	c.mu.Unlock()
+	if over {
+		c.srv.cfg.Refused(refusedRejects)
+		c.fail(ForcedServerClose)
+	}
+}
+
 func nspName(b []byte) string {
 	if b == nil {
 		return "/"
@@ -223,6 +256,7 @@ const strayAcks = 100
 
 // stray counts an acknowledgement that nobody waits for. Late ones are usual; a flood is not.
 func (c *client) stray() {
+	c.srv.cfg.Refused(refusedAck)
 	if now := time.Now(); now.Sub(c.strayAt) > time.Second {
 		c.strayAt, c.strays = now, 0
 	}

@@ -175,6 +175,7 @@ func (s *Server) Reject(ev *Event, message string, data []byte) error {
 	}
 	s.cfg.Refused(refusedByBackend)
 	ev.request.c.refuse(ev.Socket.Nsp.Name, message, data)
+	ev.request.c.rejected()
 	return nil
 }
 

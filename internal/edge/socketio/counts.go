@@ -51,20 +51,22 @@ func (n *Namespace) carryLocked(s *Socket, conn *engineio.Socket) {
 
 // The reasons that Config.Refused can be told.
 const (
-	refusedPacket      = "packet"              // the client sent something that is no packet
-	refusedStranger    = "not connected"       // a packet for a namespace that the client is not in
-	refusedAuth        = "auth too large"      // of a CONNECT
-	refusedNamespace   = "namespace"           // CONNECT to one that is not there, or to too many
-	refusedTwice       = "connected already"   // CONNECT to a namespace that the client is in
-	refusedByBackend   = "rejected"            // a group said no
-	refusedUndecided   = "no decision"         // no group decided in time
-	refusedIdle        = "no connect"          // the connection joined no namespace in time
-	refusedAssembly    = "attachments timeout" // they did not come in time
-	refusedStrayFloods = "stray acknowledgements"
+	refusedPacket      = "packet"                 // the client sent something that is no packet
+	refusedStranger    = "not connected"          // a packet for a namespace that the client is not in
+	refusedAuth        = "auth too large"         // of a CONNECT
+	refusedNamespace   = "namespace"              // CONNECT to one that is not there, or to too many
+	refusedTwice       = "connected already"      // CONNECT to a namespace that the client is in
+	refusedByBackend   = "rejected"               // a group said no
+	refusedUndecided   = "no decision"            // no group decided in time
+	refusedIdle        = "no connect"             // the connection joined no namespace in time
+	refusedAssembly    = "attachments timeout"    // they did not come in time
+	refusedAck         = "acknowledgement"        // nobody waits for it; ignored
+	refusedStrayFloods = "stray acknowledgements" // too many of those
+	refusedRejects     = "rejections"             // too many by groups
 )
 
 // Refusals lists every reason that Config.Refused can be told.
 func Refusals() []string {
 	return []string{refusedPacket, refusedStranger, refusedAuth, refusedNamespace, refusedTwice, refusedByBackend,
-		refusedUndecided, refusedIdle, refusedAssembly, refusedStrayFloods}
+		refusedUndecided, refusedIdle, refusedAssembly, refusedAck, refusedStrayFloods, refusedRejects}
 }

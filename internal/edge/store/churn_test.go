@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// TestTheFileStaysWithinTwiceTheLiveData is an hour of churn, faster: a second is one commit here,
+// TestD6_TheFileStaysWithinTwiceTheLiveData is an hour of churn, faster: a second is one commit here,
 // and what is looked at every minute is looked at after 60 of them. Each second sessions come and
 // packets that are kept for six minutes; most sessions go again soon and leave a few among them
 // that stay, which is what makes pages sparse.
-func TestTheFileStaysWithinTwiceTheLiveData(t *testing.T) {
+func TestD6_TheFileStaysWithinTwiceTheLiveData(t *testing.T) {
 	for _, c := range []struct {
 		name              string
 		sessions, packets int     // a second

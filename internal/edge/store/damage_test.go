@@ -136,7 +136,7 @@ func (o *outcome) try(t *testing.T, path string, raw []byte, want map[change]str
 	return missing
 }
 
-func TestBitFlips(t *testing.T) {
+func TestD3_BitFlips(t *testing.T) {
 	raw, want, ever := liveFile(t, 400)
 	path := filepath.Join(t.TempDir(), "edge.db")
 	r := rand.New(rand.NewPCG(9, 10))
@@ -163,7 +163,7 @@ func TestBitFlips(t *testing.T) {
 	}
 }
 
-func TestTruncations(t *testing.T) {
+func TestD2_Truncations(t *testing.T) {
 	raw, want, ever := liveFile(t, 200)
 	path := filepath.Join(t.TempDir(), "edge.db")
 	r := rand.New(rand.NewPCG(11, 12))

@@ -14,9 +14,9 @@ import (
 
 func inUse(err error) bool { return errors.Is(err, ErrInUse) }
 
-// TestFilesThatAreNotTheEdges: none of them is touched, and each is refused in words that say
+// TestD1_FilesThatAreNotTheEdges: none of them is touched, and each is refused in words that say
 // what to do.
-func TestFilesThatAreNotTheEdges(t *testing.T) {
+func TestD1_FilesThatAreNotTheEdges(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(t *testing.T, path string)
