@@ -23,6 +23,8 @@ require github.com/lmittmann/tint v1.2.1
 
 require golang.org/x/crypto v0.58.0
 
+require github.com/pires/go-proxyproto v0.15.0
+
 require (
 	charm.land/bubbletea/v2 v2.1.1
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect

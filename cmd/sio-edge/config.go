@@ -46,11 +46,7 @@ func (l *loader) relations(s settings) {
 		}
 	}
 	l.secrecy(s)
-	for _, p := range s.TrustedProxies {
-		if _, err := network(p); err != nil {
-			l.fault("trusted-proxies", "addresses or networks, such as 10.0.0.0/8")
-		}
-	}
+	l.proxies(s)
 	oneOf := func(key string, value text, allowed ...string) {
 		if !slices.Contains(allowed, string(value)) {
 			l.fault(key, strings.Join(allowed, ", "))
@@ -185,6 +181,7 @@ func (s settings) edge() edge.Config {
 		MaxConnections: int(s.MaxConnections),
 		DrainTimeout:   time.Duration(s.DrainTimeout),
 	}
+	c.ProxyProtocol = bool(s.ProxyProtocol)
 	switch {
 	case s.TlsCertFile != "":
 		c.TLS = &edge.TLS{CertFile: string(s.TlsCertFile), KeyFile: string(s.TlsKeyFile)}

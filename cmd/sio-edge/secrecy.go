@@ -72,6 +72,18 @@ func (l *live) warn(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// proxies checks who may speak for clients.
+func (l *loader) proxies(s settings) {
+	for _, p := range s.TrustedProxies {
+		if _, err := network(p); err != nil {
+			l.fault("trusted-proxies", "addresses or networks, such as 10.0.0.0/8")
+		}
+	}
+	if bool(s.ProxyProtocol) && len(s.TrustedProxies) == 0 {
+		l.fault("proxy-protocol", "trusted-proxies beside it (who else may say where a client comes from?)")
+	}
+}
+
 // private checks that others on this machine cannot read a file that holds a secret.
 func (l *loader) private(key string, file text, s settings) {
 	info, err := os.Stat(string(file))

@@ -121,6 +121,7 @@ func TestUnsafeCombinationsRefuseToStart(t *testing.T) {
 		{"a key for everyone", "chmod o=", []string{"--tls-cert-file", pair[1], "--tls-key-file", open}},
 		{"a wildcard", "full names without wildcards", []string{"--acme-domains", "*.example.com"}},
 		{"authority over http", "an https address", []string{"--acme-domains", "a.example", "--acme-directory", "http://a.example/"}},
+		{"whose PROXY headers", "trusted-proxies beside it", []string{"--proxy-protocol"}},
 		{"O6 every page, with cookies", "no * together with cors-credentials", []string{"--cors-origin", "*", "--cors-credentials"}},
 	} {
 		code, _, stderr := command(t, append([]string{"check"}, tt.args...)...)

@@ -28,7 +28,8 @@ type settings struct {
 	OpsListen      text     `def:"127.0.0.1:9090" help:"Address for health, metrics and the console; empty for none." group:"Process:"`
 	DataDir        text     `def:"./data" help:"Directory of the store; empty for none: sessions then end with the process." group:"Process:"`
 	StaticDir      text     `help:"Directory served to browsers at /." group:"Process:"`
-	TrustedProxies list     `help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8." group:"Process:"`
+	TrustedProxies list     `help:"Networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8." group:"Process:"`
+	ProxyProtocol  toggle   `def:"false" help:"Connections begin with a PROXY header (v1 or v2) and come from trusted-proxies; others are closed." group:"Process:"`
 	MaxConnections count    `def:"100000" min:"1" help:"Clients above this number get 503." group:"Process:"`
 	DrainTimeout   duration `def:"10s" min:"100ms" max:"10m" help:"How long ending may take after SIGTERM." group:"Process:"`
 	DrainSpread    duration `def:"2s" zero:"all at once" max:"5m" help:"Over how long the drain closes the clients, at an even rate but at least 100 a second; at most three quarters of drain-timeout. Longer where other edges take them." group:"Process:"`

@@ -225,6 +225,9 @@ func (c *conn) TCPConn() *net.TCPConn {
 	if !c.raw || len(c.held) > 0 || c.end != nil {
 		return nil
 	}
+	if p, ok := c.Conn.(*proxied); ok {
+		return p.TCPConn()
+	}
 	tcp, _ := c.Conn.(*net.TCPConn)
 	return tcp
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,7 +18,8 @@ const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 // listener bounds the connections that it has handed out and outlives a lack of descriptors.
 type listener struct {
 	net.Listener
-	tls           *tls.Config // nil: plain
+	tls           *tls.Config    // nil: plain
+	proxies       []netip.Prefix // who has to begin with a PROXY header; nil: nobody
 	limit         atomic.Int64
 	headerTimeout time.Duration
 	refused       func(layer, reason string)
@@ -31,6 +33,9 @@ func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
 	own := &listener{
 		Listener: l, headerTimeout: cfg.HeaderTimeout,
 		refused: cfg.Refused, log: log, closed: make(chan struct{}),
+	}
+	if cfg.ProxyProtocol {
+		own.proxies = cfg.TrustedProxies
 	}
 	own.limit.Store(int64(cfg.MaxConnections))
 	return own
@@ -68,6 +73,16 @@ func (l *listener) Accept() (net.Conn, error) {
 			c.Write([]byte(overloaded))
 			c.Close()
 			continue
+		}
+		if l.proxies != nil {
+			peer, ok := c.RemoteAddr().(*net.TCPAddr)
+			if !ok || !contains(l.proxies, peer.AddrPort().Addr().Unmap()) {
+				l.open.Add(-1)
+				l.refused("tcp", proxyUnknown)
+				c.Close()
+				continue
+			}
+			c = &proxied{Conn: c, refused: l.refused}
 		}
 		return newConn(c, l.tls, l.headerTimeout, l.refused, func() { l.open.Add(-1) }), nil
 	}

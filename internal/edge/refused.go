@@ -9,7 +9,7 @@ func Refusals() map[string][]string {
 		faultContent, faultHops, faultChunk} {
 		http = append(http, f.reason)
 	}
-	return map[string][]string{"tcp": {tooManyConnections, noResources},
+	return map[string][]string{"tcp": {tooManyConnections, noResources, proxyUnknown, proxySlow, proxyBroken},
 		"tls": {handshakeSlow, handshakeNotTLS, handshakeFailed}, "http": http}
 }
 
@@ -17,6 +17,9 @@ const (
 	tooManyClients     = "too many clients"
 	tooManyConnections = "too many connections"
 	noResources        = "no resources to accept"
+	proxyUnknown       = "not a trusted proxy"
+	proxySlow          = "PROXY header timeout"
+	proxyBroken        = "bad PROXY header"
 	handshakeSlow      = "handshake timeout"
 	handshakeNotTLS    = "not TLS"
 	handshakeFailed    = "handshake failed" // no version or suite in common, a broken hello, a certificate that the client refuses

@@ -26,13 +26,11 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme = "https" // how the Engine knows
 	}
 	if len(s.config.TrustedProxies) > 0 {
-		addr, f := clientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], s.config.TrustedProxies)
-		if f != nil {
+		if f := behindProxy(r, s.config.TrustedProxies); f != nil {
 			s.config.Refused("http", f.reason)
 			s.answer(w, f.status, f.reason)
 			return
 		}
-		r.RemoteAddr = addr
 	}
 	rest, below := strings.CutPrefix(r.URL.Path, s.config.Path)
 	switch {

@@ -38,8 +38,13 @@ type Config struct {
 	Path string
 	// StaticDir is a directory served at "/". Default none.
 	StaticDir string
-	// TrustedProxies may say in X-Forwarded-For whom they speak for. Default none.
+	// TrustedProxies may say in X-Forwarded-For and X-Forwarded-Proto whom they speak for. From
+	// others, where there are some, those headers are removed. Default none.
 	TrustedProxies []netip.Prefix
+	// ProxyProtocol makes every connection begin with a PROXY header, version 1 or 2, from one of
+	// the TrustedProxies, of which there has to be one. Others are closed. Default off: a PROXY
+	// header then is a bad request.
+	ProxyProtocol bool
 
 	// MaxConnections bounds the clients of the Engine and, apart from them, the connections
 	// that HTTP is spoken on: a WebSocket leaves that number with its upgrade. Whoever comes

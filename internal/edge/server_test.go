@@ -60,6 +60,8 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			e.gone <- struct{}{}
 		}
+	case strings.HasSuffix(r.URL.Path, "/whence"):
+		fmt.Fprintf(w, "%s %s", r.RemoteAddr, r.URL.Scheme)
 	case r.Header.Get("Upgrade") != "" && !strings.Contains(r.URL.Path, "/plain"):
 		c, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -613,35 +615,47 @@ func TestOpsRefusesOtherSites(t *testing.T) {
 	}
 }
 
-func TestH20ClientAddr(t *testing.T) {
+func TestH20_ForwardedHeaders(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, tt := range []struct {
-		name, remote, forwarded, want string
+		name, remote, forwarded, proto, want, scheme string
 	}{
-		{"direct", "192.0.2.1:5", "", "192.0.2.1:5"},
-		{"spoofed", "192.0.2.1:5", "198.51.100.1", "192.0.2.1:5"},
-		{"behind a proxy", "10.0.0.1:5", "198.51.100.1", "198.51.100.1:0"},
-		{"spoofed behind a proxy", "10.0.0.1:5", "203.0.113.9, 198.51.100.1", "198.51.100.1:0"},
-		{"two proxies", "10.0.0.1:5", "198.51.100.1, 10.0.0.2", "198.51.100.1:0"},
-		{"only proxies", "10.0.0.1:5", "10.0.0.3,10.0.0.2", "10.0.0.3:0"},
-		{"with port", "10.0.0.1:5", "198.51.100.1:77", "198.51.100.1:0"},
-		{"IPv6", "[fd00::1]:5", "[2001:db8::1]:77", "[2001:db8::1]:0"},
-		{"zone", "10.0.0.1:5", "fe80::1%eth0", "[fe80::1]:0"},
-		{"mapped", "[::ffff:10.0.0.1]:5", "::ffff:198.51.100.1", "198.51.100.1:0"},
-		{"garbage", "10.0.0.1:5", "198.51.100.1, unknown", "10.0.0.1:0"},
-		{"empty", "10.0.0.1:5", ",", "10.0.0.1:0"},
+		{"direct", "192.0.2.1:5", "", "", "192.0.2.1:5", ""},
+		{"spoofed", "192.0.2.1:5", "198.51.100.1", "https", "192.0.2.1:5", ""},
+		{"behind a proxy", "10.0.0.1:5", "198.51.100.1", "https", "198.51.100.1:0", "https"},
+		{"in the clear", "10.0.0.1:5", "198.51.100.1", "http", "198.51.100.1:0", ""},
+		{"upper case", "10.0.0.1:5", "", "HTTPS", "10.0.0.1:5", "https"},
+		{"spoofed behind a proxy", "10.0.0.1:5", "203.0.113.9, 198.51.100.1", "https, http", "198.51.100.1:0", ""},
+		{"two proxies", "10.0.0.1:5", "198.51.100.1, 10.0.0.2", "http,https", "198.51.100.1:0", "https"},
+		{"no scheme", "10.0.0.1:5", "198.51.100.1", "javascript", "198.51.100.1:0", ""},
+		{"only proxies", "10.0.0.1:5", "10.0.0.3,10.0.0.2", "", "10.0.0.3:0", ""},
+		{"with port", "10.0.0.1:5", "198.51.100.1:77", "", "198.51.100.1:0", ""},
+		{"IPv6", "[fd00::1]:5", "[2001:db8::1]:77", "", "[2001:db8::1]:0", ""},
+		{"zone", "10.0.0.1:5", "fe80::1%eth0", "", "[fe80::1]:0", ""},
+		{"mapped", "[::ffff:10.0.0.1]:5", "::ffff:198.51.100.1", "", "198.51.100.1:0", ""},
+		{"garbage", "10.0.0.1:5", "198.51.100.1, unknown", "", "10.0.0.1:0", ""},
+		{"empty", "10.0.0.1:5", ",", "", "10.0.0.1:0", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var lines []string
-			if tt.forwarded != "" {
-				lines = []string{tt.forwarded}
+			r := httptest.NewRequest("GET", "/socket.io/", nil)
+			r.RemoteAddr = tt.remote
+			for name, v := range map[string]string{"X-Forwarded-For": tt.forwarded, "X-Forwarded-Proto": tt.proto, "Forwarded": "for=1.2.3.4", "X-Real-Ip": "1.2.3.4"} {
+				if v != "" {
+					r.Header.Set(name, v)
+				}
 			}
-			if got, f := clientAddr(tt.remote, lines, trusted); got != tt.want || f != nil {
-				t.Errorf("got %s, %v, want %s", got, f, tt.want)
+			if f := behindProxy(r, trusted); r.RemoteAddr != tt.want || r.URL.Scheme != tt.scheme || f != nil {
+				t.Errorf("%s, scheme %q, %v, want %s, %q", r.RemoteAddr, r.URL.Scheme, f, tt.want, tt.scheme)
+			}
+			if lies := strings.HasPrefix(tt.remote, "192."); lies != (len(r.Header) == 0) {
+				t.Errorf("what goes on: %v", r.Header)
 			}
 		})
 	}
-	if _, f := clientAddr("10.0.0.1:5", []string{strings.Repeat("10.0.0.1,", 1000)}, trusted); f != faultHops {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "10.0.0.1:5"
+	r.Header.Set("X-Forwarded-For", strings.Repeat("10.0.0.1,", 1000))
+	if f := behindProxy(r, trusted); f != faultHops {
 		t.Errorf("1,000 hops: %v", f)
 	}
 }
