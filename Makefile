@@ -120,6 +120,10 @@ $(python_ready): clients/python/requirements.txt clients/python/requirements-dev
 chaos: ## Kill the edge under load and check that nothing is lost (CHAOS=flags)
 	go run ./test/chaos $(CHAOS)
 
+.PHONY: rolling
+rolling: ## Restart the edge 50 times with SIGTERM under 2,000 clients (CHAOS=flags)
+	go run ./test/chaos rolling $(CHAOS)
+
 .PHONY: chaos-bugs
 chaos-bugs: ## Break each promise in a copy and demand that a check notices
 	go run ./test/chaos bugs

@@ -60,3 +60,13 @@ func TestBackendsMayBeAway(t *testing.T) {
 	p.Kills, p.Away = 2, 4*time.Second
 	demand(t, p)
 }
+
+// P6: the edge is restarted in good order, again and again. make rolling is the long form.
+func TestP6_RestartsLoseNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	p := short(t)
+	p.Terms = 4
+	demand(t, p)
+}

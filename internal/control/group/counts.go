@@ -1,10 +1,10 @@
 package group
 
 import (
-	"math/bits"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // counts are totals since the edge started. The group's lock, which whoever counts holds anyway,
@@ -12,32 +12,27 @@ import (
 type counts struct {
 	delivered, redelivered, settled, nacked, late, ignored, dropped uint64
 
-	latency Latency
+	// Of client events: from reading one to its first delivery, from a delivery to its being
+	// settled, and from reading to settling.
+	wait, handle, total latency.Counts
 }
 
-// settle counts a delivery that was handled.
-func (c *counts) settle(e *entry, now time.Time) {
-	c.settled++
-	if e.kind == socketio.ClientEvent {
-		c.latency.add(now.Sub(e.at))
+// deliver counts a delivery; now is the group's time, at is the same as a time of day.
+func (c *counts) deliver(e *entry, now instant, at time.Time) {
+	c.delivered++
+	e.delivered = now
+	if e.attempts > 1 {
+		c.redelivered++
+	} else if e.kind == socketio.ClientEvent {
+		c.wait.Add(at.Sub(e.at))
 	}
 }
 
-// Latency is how long client events took from the edge's reading them to their being settled.
-type Latency struct {
-	// Buckets counts by powers of two: the first holds what took less than LatencyBound(0), the
-	// i-th what took less than LatencyBound(i) and not less than LatencyBound(i-1). The last
-	// holds the rest.
-	Buckets [latencyBuckets]uint64
-	Sum     time.Duration
-}
-
-const latencyBuckets = 22
-
-// LatencyBound is the upper end of a bucket: 64 µs, 128 µs, … about 67 s. The last has none.
-func LatencyBound(bucket int) time.Duration { return 64 * time.Microsecond << bucket }
-
-func (l *Latency) add(took time.Duration) {
-	l.Sum += took
-	l.Buckets[min(bits.Len64(uint64(max(took, 0)/LatencyBound(0))), latencyBuckets-1)]++
+// settle counts a delivery that was handled.
+func (c *counts) settle(e *entry, now instant, at time.Time) {
+	c.settled++
+	if e.kind == socketio.ClientEvent {
+		c.handle.Add(now - e.delivered)
+		c.total.Add(at.Sub(e.at))
+	}
 }

@@ -5,26 +5,6 @@ import (
 	"time"
 )
 
-func TestLatencyBuckets(t *testing.T) {
-	for _, tt := range []struct {
-		took   time.Duration
-		bucket int
-	}{
-		{-time.Second, 0}, {0, 0}, {64*time.Microsecond - 1, 0}, {64 * time.Microsecond, 1}, {128*time.Microsecond - 1, 1},
-		{128 * time.Microsecond, 2}, {time.Second, 14}, {67108864*time.Microsecond - 1, 20}, {67108864 * time.Microsecond, 21},
-		{time.Hour, 21},
-	} {
-		var l Latency
-		l.add(tt.took)
-		if l.Buckets[tt.bucket] != 1 {
-			t.Errorf("%v: %v, want bucket %d", tt.took, l.Buckets, tt.bucket)
-		}
-		if tt.bucket < latencyBuckets-1 && tt.took >= LatencyBound(tt.bucket) {
-			t.Errorf("%v is in the bucket below %v", tt.took, LatencyBound(tt.bucket))
-		}
-	}
-}
-
 // Deliveries by how they ended.
 func TestCounts(t *testing.T) {
 	virtual(t, Config{Spec: Spec{AckDeadline: time.Second}}, func(t *testing.T, e *edge) {
@@ -49,8 +29,8 @@ func TestCounts(t *testing.T) {
 		if want := [...]uint64{5, 2, 2, 1, 1, 1}; got != want {
 			t.Errorf("delivered, redelivered, settled, nacked, late, ignored: %v, want %v", got, want)
 		}
-		if info.Latency.Buckets[6] != 1 || info.Latency.Sum != 4*time.Millisecond {
-			t.Errorf("latency: %+v", info.Latency)
+		if info.Total.Buckets[8] != 1 || info.Total.Sum != 4*time.Millisecond || info.Wait.Sum != 4*time.Millisecond {
+			t.Errorf("wait %+v, total %+v", info.Wait, info.Total)
 		}
 		for _, mi := range info.Members {
 			if mi.Sessions != 0 {

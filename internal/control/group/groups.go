@@ -98,6 +98,9 @@ func (gs *Groups) Close() {
 // now is the time on the monotonic clock; it is never 0.
 func (gs *Groups) now() instant { return time.Since(gs.start) + 1 }
 
+// at is what now was at a time of day, which was read from the clock.
+func (gs *Groups) at(t time.Time) instant { return t.Sub(gs.start) + 1 }
+
 // Deliver queues the event for every group that wants it and returns at once. It returns false
 // if some group has no room for more of this client: Socket.Unpause is called when all have. That
 // may happen at any time, also before Deliver's caller has stopped to read.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // Info is a group as people see it.
@@ -17,18 +19,20 @@ type Info struct {
 	Cursor      uint64    // everything below this offset is settled
 	InFlight    int
 	Delivered   uint64
-	Redelivered uint64 // deliveries with an attempt above 1
-	Settled     uint64 // deliveries that were handled
-	Nacked      uint64 // deliveries that were handed back
-	Late        uint64 // deliveries that were not settled in time
-	Latency     Latency
-	Dropped     uint64 // client events that did not fit
-	Ignored     uint64 // settlements of what was not outstanding
-	DeadLetters uint64 // since the edge started
-	SetAside    int    // dead letters that are there
-	Retained    int    // settled events that are kept
-	Paused      int    // clients that are not read because the queue is full
-	Halted      bool   // nothing is delivered, see Groups.Halt
+	Redelivered uint64         // deliveries with an attempt above 1
+	Settled     uint64         // deliveries that were handled
+	Nacked      uint64         // deliveries that were handed back
+	Late        uint64         // deliveries that were not settled in time
+	Wait        latency.Counts // of client events, from reading to the first delivery
+	Handle      latency.Counts // from the last delivery to settling
+	Total       latency.Counts // from reading to settling
+	Dropped     uint64         // client events that did not fit
+	Ignored     uint64         // settlements of what was not outstanding
+	DeadLetters uint64         // since the edge started
+	SetAside    int            // dead letters that are there
+	Retained    int            // settled events that are kept
+	Paused      int            // clients that are not read because the queue is full
+	Halted      bool           // nothing is delivered, see Groups.Halt
 }
 
 // MemberInfo is a member, or one that is expected back.
@@ -93,7 +97,7 @@ func (g *group) info(offset uint64, at map[*place]int) Info {
 	info := Info{
 		Name: g.name, Spec: g.spec, Events: g.events, Bytes: g.bytes, Cursor: offset + 1,
 		Delivered: g.counts.delivered, Settled: g.counts.settled, Nacked: g.counts.nacked, Late: g.counts.late,
-		Latency: g.counts.latency, Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
+		Wait: g.counts.wait, Handle: g.counts.handle, Total: g.counts.total, Redelivered: g.counts.redelivered, Dropped: g.counts.dropped, Ignored: g.counts.ignored,
 		DeadLetters: g.dead.total, SetAside: len(g.dead.letters), Retained: g.retained.events, Paused: len(g.paused), Halted: g.halted,
 	}
 	if g.log.head != nil {

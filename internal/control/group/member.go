@@ -164,7 +164,9 @@ func (m *Member) fillLocked(b *Batch) {
 	if ready.head == nil || !m.openLocked() {
 		return
 	}
-	due := g.all.now() + g.spec.AckDeadline
+	at := time.Now()
+	now := g.all.at(at)
+	due := now + g.spec.AckDeadline
 	for len(b.Deliveries) < cap(b.Deliveries) && ready.head != nil {
 		ln := ready.head
 		e := ln.next
@@ -180,10 +182,8 @@ func (m *Member) fillLocked(b *Batch) {
 		}
 		m.lastID++
 		e.id, e.due = m.lastID, due
-		g.counts.delivered++
-		if e.attempts++; e.attempts > 1 {
-			g.counts.redelivered++
-		}
+		e.attempts++
+		g.counts.deliver(e, now, at)
 		g.due.push(e)
 		m.flight.add(e)
 		m.events++
@@ -227,12 +227,13 @@ func (m *Member) eachLocked(first, last uint64, f func(*entry)) (n uint64) {
 // Done settles the deliveries first to last: they are never delivered again.
 func (m *Member) Done(first, last uint64) {
 	g := m.g
-	now := time.Now()
+	at := time.Now()
+	now := g.all.at(at)
 	g.mu.Lock()
 	defer g.unlock()
 	m.countLocked(first, last, m.eachLocked(first, last, func(e *entry) {
 		m.confirmLocked(e)
-		g.counts.settle(e, now)
+		g.counts.settle(e, now, at)
 		g.settledLocked(e, false)
 		if e.kind == socketio.ConnectRequested {
 			g.fx.abandon = append(g.fx.abandon, e.ev)
@@ -247,10 +248,10 @@ func (m *Member) Done(first, last uint64) {
 // Take settles a delivery and returns it, for who answers it. False: it was settled before, was
 // handed back, or is not of this member.
 func (m *Member) Take(id uint64) (Delivery, bool) {
-	now := time.Now()
+	at := time.Now()
 	m.g.mu.Lock()
 	defer m.g.unlock()
-	d := m.takeLocked(id, now)
+	d := m.takeLocked(id, m.g.all.at(at), at)
 	return d, d.Event != nil
 }
 
@@ -261,17 +262,18 @@ const takenAtOnce = 128
 // Take would say false.
 func (m *Member) TakeAll(ids []uint64, taken []Delivery) []Delivery {
 	for part := range slices.Chunk(ids, takenAtOnce) {
-		now := time.Now()
+		at := time.Now()
+		now := m.g.all.at(at)
 		m.g.mu.Lock()
 		for _, id := range part {
-			taken = append(taken, m.takeLocked(id, now))
+			taken = append(taken, m.takeLocked(id, now, at))
 		}
 		m.g.unlock()
 	}
 	return taken
 }
 
-func (m *Member) takeLocked(id uint64, now time.Time) Delivery {
+func (m *Member) takeLocked(id uint64, now instant, at time.Time) Delivery {
 	g := m.g
 	e := m.flight.get(id)
 	if e == nil {
@@ -279,7 +281,7 @@ func (m *Member) takeLocked(id uint64, now time.Time) Delivery {
 		return Delivery{}
 	}
 	m.confirmLocked(e)
-	g.counts.settle(e, now)
+	g.counts.settle(e, now, at)
 	d := Delivery{e.id, e.attempts, e.prevSeq, e.offset, e.ev}
 	ln := e.line
 	g.retainLocked(e)

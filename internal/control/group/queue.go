@@ -34,6 +34,8 @@ type entry struct {
 	// due is when the delivery fails if it is not settled; of a ConnectRequested that waits:
 	// when it is too late for it.
 	due instant
+	// delivered is when it was delivered last.
+	delivered instant
 
 	links [3]links
 }

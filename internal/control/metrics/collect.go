@@ -10,6 +10,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // collector asks the floors. It is a prometheus.Collector.
@@ -69,6 +70,10 @@ func (c *collector) engine(ch scrape) {
 	ch.put(connectionsHeld, float64(st.Paused))
 	ch.put(handshakes, float64(st.OpenedPolling), engineio.Polling)
 	ch.put(handshakes, float64(st.OpenedWebSocket), engineio.WebSocket)
+	ch.histogram(handshakeTime, &st.Handshake)
+	ch.histogram(flushTime, &st.Flush)
+	connects := c.s.Sockets.Connects()
+	ch.histogram(connectTime, &connects)
 	ch.put(upgrades, float64(st.Upgraded))
 	for cause, n := range st.Closed {
 		ch.put(closed, float64(n), cause)
@@ -169,15 +174,21 @@ func (ch scrape) group(g *group.Info) {
 	ch.put(dropped, float64(g.Dropped), g.Name)
 	ch.put(deadLetters, float64(g.DeadLetters), g.Name)
 
-	buckets := make(map[float64]uint64, len(g.Latency.Buckets))
-	total := uint64(0)
-	for i, n := range g.Latency.Buckets {
-		total += n
-		if i+1 < len(g.Latency.Buckets) {
-			buckets[round(group.LatencyBound(i).Seconds())] = total
+	ch.histogram(total, &g.Total, g.Name)
+	ch.histogram(wait, &g.Wait, g.Name)
+	ch.histogram(handle, &g.Handle, g.Name)
+}
+
+func (ch scrape) histogram(f *family, c *latency.Counts, labels ...string) {
+	buckets := make(map[float64]uint64, len(c.Buckets))
+	n := uint64(0)
+	for i, count := range c.Buckets {
+		n += count
+		if i+1 < len(c.Buckets) {
+			buckets[round(latency.Bound(i).Seconds())] = n
 		}
 	}
-	ch <- prometheus.MustNewConstHistogram(latency.desc, total, g.Latency.Sum.Seconds(), buckets, g.Name)
+	ch <- prometheus.MustNewConstHistogram(f.desc, n, c.Sum.Seconds(), buckets, labels...)
 }
 
 // round keeps the bounds of buckets readable: 0.000064, not 6.400000000000001e-05.
@@ -189,7 +200,7 @@ func (ch scrape) store(st store.Stats) {
 	ch.put(commits, float64(st.Commits))
 	ch.put(records, float64(st.Records))
 	ch.put(failures, float64(st.Failures))
-	ch.put(commitTime, st.Took.Seconds())
+	ch.histogram(commitTime, &st.Took)
 	ch.put(rewrites, float64(st.Rewrites))
 	ch.put(replaced, float64(st.Replaced))
 	ch.put(storeBytes, float64(st.FileBytes))

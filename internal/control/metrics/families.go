@@ -25,6 +25,9 @@ func define(typ, name, help string, labels ...string) *family {
 func counter(name, help string, labels ...string) *family {
 	return define("counter", name, help, labels...)
 }
+func histogram(name, help string, labels ...string) *family {
+	return define("histogram", name, help, labels...)
+}
 func gauge(name, help string, labels ...string) *family {
 	return define("gauge", name, help, labels...)
 }
@@ -40,6 +43,9 @@ var (
 	connectionsLimit = gauge("connections_limit", "Connections above this number are refused (max-connections).")
 	connectionsHeld  = gauge("connections_paused", "Client connections that are not read because a group is behind.")
 	handshakes       = counter("handshakes_total", "Connections that were opened, by the transport they came on.", "transport")
+	handshakeTime    = histogram("handshake_seconds", "From reading the request of a client to the first message of its connection.")
+	connectTime      = histogram("connect_seconds", "From a client's CONNECT to its being let in, decisions of backends and the commit included.")
+	flushTime        = histogram("flush_seconds", "Writing to the clients what one message of a backend made; one in eight is timed.")
 	upgrades         = counter("upgrades_total", "Connections that went from polling to websocket.")
 	closed           = counter("connections_closed_total", "Connections that ended, by what ended them.", "reason")
 	refused          = counter("refused_total", "Requests, connections and packets that were turned away.", "layer", "reason")
@@ -68,13 +74,15 @@ var (
 	settled      = counter("group_settled_total", "Deliveries by their end: done, nacked (handed back), late (not settled in time).", "group", "outcome")
 	dropped      = counter("group_dropped_events_total", "Client events that a full backlog had no room for.", "group")
 	deadLetters  = counter("group_dead_letters_total", "Events that were set aside because the group could not handle them.", "group")
-	latency      = define("histogram", "group_event_seconds", "From the edge's reading a client event to the group's settling it.", "group")
+	total        = histogram("group_event_seconds", "From the edge's reading a client event to the group's settling it: the sum of the next two.", "group")
+	wait         = histogram("group_wait_seconds", "From the edge's reading a client event to its first delivery.", "group")
+	handle       = histogram("group_handle_seconds", "From the delivery of a client event to its settling: what the backend and the network take.", "group")
 
 	overQuota    = counter("commands_refused_total", "Commands refused because their backend sent more than commands-per-second.")
 	commits      = counter("store_commits_total", "Commits of the store.")
 	records      = counter("store_records_total", "Records that were committed.")
 	failures     = counter("store_failures_total", "Commits that failed; they are tried again.")
-	commitTime   = counter("store_commit_seconds_total", "How long all commits together took.")
+	commitTime   = histogram("store_commit_seconds", "How long commits took, those that failed too.")
 	rewrites     = counter("store_rewrites_total", "Times the file was written anew, to shrink it or to repair it.")
 	replaced     = counter("store_replaced_total", "Files that turned out damaged while in use and were replaced.")
 	storeBytes   = gauge("store_file_bytes", "Size of the store's file.")
@@ -83,9 +91,9 @@ var (
 
 var families = []*family{
 	info, epoch, certificate, insecure,
-	connections, connectionsLimit, connectionsHeld, handshakes, upgrades, closed, refused,
+	connections, connectionsLimit, connectionsHeld, handshakes, handshakeTime, connectTime, flushTime, upgrades, closed, refused,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
-	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, latency,
+	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, total, wait, handle,
 	overQuota, commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
 }
 

@@ -133,10 +133,10 @@ type Sources struct {
 	Insecure       func() []string // options
 	// CertificateExpires is when the certificate for clients expires; zero if that is nobody's business.
 	CertificateExpires func() time.Time
-	Engine         *engineio.Server
-	Sockets        *socketio.Server
-	Groups         *group.Groups
-	Store          *store.Store
+	Engine             *engineio.Server
+	Sockets            *socketio.Server
+	Groups             *group.Groups
+	Store              *store.Store
 	// RefusedCommands counts commands above the quota of their stream.
 	RefusedCommands func() uint64
 }

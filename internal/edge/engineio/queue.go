@@ -1,6 +1,9 @@
 package engineio
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // queue holds what waits for one client. A Socket has one only while something waits.
 type queue struct {
@@ -75,7 +78,13 @@ func (q *queue) recycle() {
 // Flush collects the Sockets that a run of commands queued something on, so that each is written
 // once, after the locks are released. The zero value is ready; it is used again after Do, and by
 // one goroutine at a time.
-type Flush struct{ sockets []*Socket }
+type Flush struct {
+	sockets []*Socket
+	runs    uint // of Do that wrote something
+}
+
+// sampledFlushes is how many runs of Do there are for one that is timed.
+const sampledFlushes = 8
 
 // Queue is Socket.Queue with a later Do in place of Socket.Flush.
 func (f *Flush) Queue(s *Socket, m *Message, volatile bool) bool {
@@ -94,6 +103,14 @@ func (f *Flush) Queue(s *Socket, m *Message, volatile bool) bool {
 
 // Do writes what is queued. It never waits for a client.
 func (f *Flush) Do() {
+	if len(f.sockets) == 0 {
+		return
+	}
+	if f.runs++; f.runs%sampledFlushes == 1 {
+		counters := &f.sockets[0].server.counters
+		begin := time.Now()
+		defer func() { counters.flush.Add(time.Since(begin)) }()
+	}
 	for i, s := range f.sockets {
 		s.Flush()
 		f.sockets[i] = nil

@@ -221,6 +221,7 @@ func (sock *Socket) greet(upgrades []string) {
 	sock.startHeartLocked()
 	sock.mu.Unlock()
 	sock.server.handler.Open(sock)
+	sock.server.counters.handshake.Add(time.Since(sock.Handshake.At))
 }
 
 // receive handles one packet. It returns why the Socket has to close, or 0. recvMu is held.

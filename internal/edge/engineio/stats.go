@@ -1,6 +1,10 @@
 package engineio
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/sio-edge/sio-edge/internal/latency"
+)
 
 // Stats is what a Server carries, and what it has done since it was made.
 type Stats struct {
@@ -10,6 +14,9 @@ type Stats struct {
 	OpenedPolling, OpenedWebSocket uint64            // handshakes, by the transport they came on
 	Upgraded                       uint64            // Sockets that a WebSocket took over
 	Closed                         map[string]uint64 // Sockets, by what ended them; every cause is there
+
+	Handshake latency.Counts // from reading a request to the Socket's first message
+	Flush     latency.Counts // Flush.Do, one in sampledFlushes
 }
 
 // causes are the names of Reasons for people: unlike the words for clients, no two are the same.
@@ -31,6 +38,8 @@ type counters struct {
 	webSockets atomic.Int64
 	paused     atomic.Int64
 	closed     [len(causes)]atomic.Uint64
+
+	handshake, flush latency.Histogram
 }
 
 // Stats counts. It costs a few loads.
@@ -42,6 +51,8 @@ func (s *Server) Stats() Stats {
 		OpenedPolling:   c.openedPolling.Load(),
 		OpenedWebSocket: c.openedWebSocket.Load(),
 		Upgraded:        c.upgraded.Load(),
+		Handshake:       c.handshake.Counts(),
+		Flush:           c.flush.Counts(),
 		Closed:          make(map[string]uint64, len(causes)-1),
 	}
 	st.Polling = max(s.open.Load()-st.WebSocket, 0)

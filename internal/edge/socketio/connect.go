@@ -11,6 +11,7 @@ import (
 // request is a CONNECT on its way to a decision.
 type request struct {
 	c      *client
+	at     time.Time
 	socket *Socket // the session to be: a new one, or the one to resume
 	auth   []byte
 	offset string
@@ -55,7 +56,7 @@ func (c *client) connect(p *sio.Packet) {
 		c.refuse(name, "Invalid namespace", nil)
 		return
 	}
-	r := &request{c: c, auth: p.Data}
+	r := &request{c: c, at: time.Now(), auth: p.Data}
 	n := c.srv.namespace(name)
 	if n.recovery && p.Data != nil {
 		var pid string
@@ -179,11 +180,15 @@ func (s *Server) Reject(ev *Event, message string, data []byte) error {
 	return nil
 }
 
+// answered counts how long it took to let the client in.
+func (r *request) answered() { r.c.srv.connects.Add(time.Since(r.at)) }
+
 // join makes the client a member of the namespace: in its old session if that can be resumed, in
 // a new one otherwise.
 func (r *request) join(a *Accept, f *Flush) {
 	if r.resume {
 		if r.socket.resume(r, a, f) {
+			r.answered()
 			return
 		}
 		r.socket = newSocket(r.socket.Nsp)

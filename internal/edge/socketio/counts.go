@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // Counts is what happened in one namespace, or in several that share it, since the edge started.
@@ -48,6 +49,10 @@ func (n *Namespace) carryLocked(s *Socket, conn *engineio.Socket) {
 		n.carried++
 	}
 }
+
+// Connects is how long it took to let clients in, from their CONNECT to the reply: decisions and
+// commits included, refusals not.
+func (s *Server) Connects() latency.Counts { return s.connects.Counts() }
 
 // The reasons that Config.Refused can be told.
 const (

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // Server is the Socket.IO side of an edge: an engineio.Handler above the connections, and the
@@ -33,6 +34,8 @@ type Server struct {
 
 	lastKey atomic.Uint64 // of a stored session
 	opening sync.WaitGroup
+
+	connects latency.Histogram // from reading a CONNECT to having answered yes
 
 	mu   sync.RWMutex // guards the following
 	nsps map[string]*Namespace

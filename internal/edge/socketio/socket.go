@@ -100,6 +100,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	if s.key == 0 {
 		s.state = Open
 		s.deliver(ev)
+		r.answered()
 		return true
 	}
 	s.deliver(ev)
@@ -111,6 +112,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 			s.welcome(&f)
 			n.srv.backend.Release(ev)
 			f.Do()
+			r.answered()
 		}()
 	})
 	return true

@@ -138,7 +138,7 @@ func (s *Store) commitOnce() (again bool) {
 		s.pending.behind(&taken)
 	}
 	s.stats.Last = time.Since(s.began)
-	s.stats.Took += s.stats.Last
+	s.stats.Took.Add(s.stats.Last)
 	state := s.state
 	s.mu.Unlock()
 	if state != before {

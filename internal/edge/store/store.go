@@ -21,6 +21,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
 // Options is how a Store works. The zero value of a field means its default.
@@ -141,12 +143,12 @@ const (
 // Stats is what a Store has done since Open.
 type Stats struct {
 	Commits   uint64
-	Records   uint64        // that were written
-	Failures  uint64        // commits that failed
-	Rewrites  uint64        // of the whole file
-	Replaced  uint64        // files that were damaged while in use
-	Last      time.Duration // how long the last commit took
-	Took      time.Duration // all commits together, those that failed too
+	Records   uint64         // that were written
+	Failures  uint64         // commits that failed
+	Rewrites  uint64         // of the whole file
+	Replaced  uint64         // files that were damaged while in use
+	Last      time.Duration  // how long the last commit took
+	Took      latency.Counts // all commits, those that failed too
 	FileBytes int64
 	State     State
 }
