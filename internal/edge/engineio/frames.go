@@ -173,8 +173,13 @@ func (c *conn) checkAhead(h frameHeader) {
 // append adds a part of a frame of the given size, announced by the client.
 func (a *assembly) append(b []byte, size int) {
 	if want := len(a.buf) + len(b); want > cap(a.buf) {
-		// To make us hold memory a client has to send half of it.
-		grown := make([]byte, len(a.buf), max(want, min(2*want, a.start+size)))
+		// To make us hold memory a client has to send half of it. The first frame of a message may be
+		// its last.
+		room := 2 * want
+		if a.frames == 0 {
+			room = max(want, min(room, size))
+		}
+		grown := make([]byte, len(a.buf), room)
 		copy(grown, a.buf)
 		a.buf = grown
 	}

@@ -197,9 +197,10 @@ func (s *Socket) closeLocked(r Reason) {
 		s.pause = nil
 		s.server.counters.paused.Add(-1)
 	}
-	// The client closed, broke the rules or is gone: it has no use for what is queued.
+	// Who closed or is gone has no use for what is queued. Who broke the rules of WebSocket gets what
+	// was queued before that, and then a close frame.
 	graceful := r == ForcedClose || r == ServerShutdown || r == Stalled || r == TooLarge
-	if !graceful {
+	if !graceful && (s.conn == nil || s.conn.bye == nil) {
 		s.dropLocked()
 	}
 	forget := true
