@@ -3,6 +3,7 @@ package engineio
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func TestOrigin(t *testing.T) {
 	} {
 		t.Run(tt.id, func(t *testing.T) {
 			s := NewServer(tt.cfg, &floor{}, quiet)
-			r := &http.Request{Host: tt.host, Header: http.Header{}}
+			r := &http.Request{Host: tt.host, Header: http.Header{}, URL: &url.URL{}}
 			if tt.origin != nil {
 				r.Header["Origin"] = tt.origin
 			}
