@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sio-edge/sio-edge/test/disk"
 )
 
 // TestDiskFaults makes the disk fail from the n-th write or sync on, for a while. What was
@@ -21,16 +23,16 @@ func TestDiskFaults(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, c := range []struct {
 		name  string
-		kind  opKind
+		kind  disk.Kind
 		errno syscall.Errno
 		state State
 	}{
-		{"write ENOSPC", opWrite, syscall.ENOSPC, Full},
-		{"write EIO", opWrite, syscall.EIO, Broken},
-		{"sync EIO", opSync, syscall.EIO, Broken},
-		{"sync ENOSPC", opSync, syscall.ENOSPC, Full},
-		{"truncate ENOSPC", opTruncate, syscall.ENOSPC, Full},
-		{"directory sync EIO", opSyncDir, syscall.EIO, Healthy},
+		{"write ENOSPC", disk.Write, syscall.ENOSPC, Full},
+		{"write EIO", disk.Write, syscall.EIO, Broken},
+		{"sync EIO", disk.Sync, syscall.EIO, Broken},
+		{"sync ENOSPC", disk.Sync, syscall.ENOSPC, Full},
+		{"truncate ENOSPC", disk.Truncate, syscall.ENOSPC, Full},
+		{"directory sync EIO", disk.SyncDir, syscall.EIO, Healthy},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			worst := time.Duration(0)
@@ -42,7 +44,7 @@ func TestDiskFaults(t *testing.T) {
 	}
 }
 
-func diskFault(t *testing.T, r *rand.Rand, kind opKind, errno syscall.Errno, state State) (healed time.Duration) {
+func diskFault(t *testing.T, r *rand.Rand, kind disk.Kind, errno syscall.Errno, state State) (healed time.Duration) {
 	d := mountDisk(t)
 	path := filepath.Join(d.dir, "edge.db")
 	s := open(t, path, Options{Every: time.Nanosecond, Retry: 5 * time.Millisecond, Shrink: 1, ShrinkEvery: 10 * time.Millisecond})
@@ -67,7 +69,7 @@ func diskFault(t *testing.T, r *rand.Rand, kind opKind, errno syscall.Errno, sta
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if kind == opTruncate { // the file must want to grow
+	if kind == disk.Truncate { // the file must want to grow
 		s.Put(Packets, "/large", 1, make([]byte, 600<<10))
 	}
 	d.fail(Fault{Kind: kind, Errno: errno, From: 1 + r.IntN(12), Times: 1 + r.IntN(6)})
@@ -121,7 +123,7 @@ func TestAFullDiskIsToldAndEndsByItself(t *testing.T) {
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	d.fail(Fault{Kind: opWrite, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
+	d.fail(Fault{Kind: disk.Write, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
 	s.Put(Sessions, "", 2, []byte("waits"))
 	if err := s.Sync(); err != ErrFull {
 		t.Fatalf("Sync: %v", err)
@@ -167,7 +169,7 @@ func TestDamageOnAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.WriteFile(path, make([]byte, 64<<10), 0o600)
-	d.fail(Fault{Kind: opWrite, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
+	d.fail(Fault{Kind: disk.Write, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
 	for range 5 {
 		s.Put(Sessions, "", 7, []byte("newer"))
 		if err := s.Sync(); err != ErrFull || s.Refuses() != ErrFull {
@@ -190,7 +192,7 @@ func TestDamageOnAFullDisk(t *testing.T) {
 func TestAFullDiskDoesNotFillMemory(t *testing.T) {
 	d := mountDisk(t)
 	s := open(t, filepath.Join(d.dir, "edge.db"), Options{Retry: time.Hour})
-	d.fail(Fault{Kind: opWrite, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
+	d.fail(Fault{Kind: disk.Write, Errno: syscall.ENOSPC, From: 1, Times: 1 << 30})
 	s.Put(Sessions, "", 1, []byte("waits"))
 	s.Sync()
 	for i := range uint64(10_000) {
@@ -208,7 +210,7 @@ func TestAFullDiskDoesNotFillMemory(t *testing.T) {
 
 func TestTheReserveRefusesAndNothingElse(t *testing.T) {
 	d := mountDisk(t)
-	d.room(1<<30, 10<<20) // less than a twentieth
+	d.setRoom(1<<30, 10<<20) // less than a twentieth
 	s := open(t, filepath.Join(d.dir, "edge.db"), Options{})
 	if err := s.Refuses(); err != ErrFull {
 		t.Errorf("refuses %v", err)
@@ -224,7 +226,7 @@ func TestTheReserveRefusesAndNothingElse(t *testing.T) {
 	if err := s.Sync(); err != nil || s.State() != Healthy {
 		t.Errorf("Sync: %v, state %v", err, s.State())
 	}
-	d.room(1<<30, 100<<20)
+	d.setRoom(1<<30, 100<<20)
 	waitFor(t, "room is noticed, though nothing is put", func() bool { return s.Refuses() == nil })
 	waitFor(t, "who watches is told", func() bool {
 		mu.Lock()
