@@ -39,11 +39,12 @@ type backendArgs struct {
 	Clients  int
 	Down     float64 // emits received per second that this process is to cause
 	Durable  bool
-	Backlog  int // events that may wait for the group; 0: the default
+	Backlog  int  // events that may wait for the group; 0: the default
+	Alone    bool // each emit is waited for: one of them may be refused
 }
 
 func (a backendArgs) String() string {
-	return fmt.Sprintf("%s %s %d %s %d %f %t %d", a.Addr, a.Dir, a.Instance, a.Member, a.Clients, a.Down, a.Durable, a.Backlog)
+	return fmt.Sprintf("%s %s %d %s %d %f %t %d %t", a.Addr, a.Dir, a.Instance, a.Member, a.Clients, a.Down, a.Durable, a.Backlog, a.Alone)
 }
 
 const (
@@ -58,7 +59,7 @@ func runRole() bool {
 		return false
 	}
 	var a backendArgs
-	if _, err := fmt.Sscan(words, &a.Addr, &a.Dir, &a.Instance, &a.Member, &a.Clients, &a.Down, &a.Durable, &a.Backlog); err != nil {
+	if _, err := fmt.Sscan(words, &a.Addr, &a.Dir, &a.Instance, &a.Member, &a.Clients, &a.Down, &a.Durable, &a.Backlog, &a.Alone); err != nil {
 		fmt.Fprintln(os.Stderr, "backend:", err)
 		os.Exit(2)
 	}

@@ -116,6 +116,13 @@ func (s *seen) checkFaults(v *verdict) {
 		slices.Sort(s.ended)
 		v.figure("ended after SIGTERM p50, max", "%s, %s", quantile(s.ended, 0.5), quantile(s.ended, 1))
 	}
+	if len(s.healed) > 0 {
+		slices.Sort(s.healed)
+		v.figure("written again after faults of the disk p50, max", "%s, %s", quantile(s.healed, 0.5), quantile(s.healed, 1))
+		if worst := quantile(s.healed, 1); worst > 5*time.Second {
+			v.breaks("healed", "the edge took %s to write again", worst)
+		}
+	}
 	if len(s.ready) > 0 {
 		slices.Sort(s.ready)
 		v.figure("ready again p50, max", "%s, %s", quantile(s.ready, 0.5), quantile(s.ready, 1))

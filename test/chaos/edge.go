@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -36,6 +37,9 @@ func newEdge(p *plan) (*edge, error) {
 	return e, nil
 }
 
+// data is where the edge keeps its file.
+func (e *edge) data() string { return filepath.Join(e.dir, "data") }
+
 // build builds the edge of the tree that this program runs in.
 func build(ctx context.Context, binary string) error {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
@@ -59,7 +63,7 @@ func (e *edge) start(ctx context.Context) (time.Duration, error) {
 	}
 	defer log.Close()
 	e.cmd = exec.Command(e.binary, "serve", "--listen", e.clients, "--control-listen", e.backends, "--ops-listen", e.ops,
-		"--data-dir", filepath.Join(e.dir, "data"), "--recovery-window", e.window.String(),
+		"--data-dir", e.data(), "--recovery-window", e.window.String(),
 		"--ping-interval", pingInterval.String(), "--ping-timeout", pingTimeout.String(),
 		"--log-level", "warn", "--log-format", "json", "--namespaces", "/,"+fillNamespaces)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
@@ -80,20 +84,29 @@ func (e *edge) start(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-func (e *edge) ready(ctx context.Context) bool {
+// health is what the edge says of itself; empty if it is not ready.
+func (e *edge) health(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+e.ops+"/healthz/ready", nil)
 	if err != nil {
-		return false
+		return ""
 	}
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return ""
 	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (e *edge) ready(ctx context.Context) bool {
+	if e.health(ctx) == "" {
 		return false
 	}
 	for _, address := range []string{e.clients, e.backends} {

@@ -96,6 +96,9 @@ func (e *emitter) round(ctx context.Context) int {
 		name = roomOf(c, e.b.Clients)
 		target = e.b.edge.To(name).Volatile()
 	}
+	if e.b.Alone {
+		burst = 1
+	}
 	if e.kind == "ask" {
 		e.ask(ctx, target, name)
 		return 1
@@ -119,7 +122,10 @@ func (e *emitter) emit(ctx context.Context, target sioedge.Target, name string) 
 	e.n++
 	e.b.log.add("emit", "%d %d %s %s", e.j, e.n, e.kind, name)
 	err := target.Emit(ctx, "n", e.b.Instance, e.j, e.n, e.pad())
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case isFull(err):
+		e.b.log.add("no", "%d %d", e.j, e.n)
+	case err != nil && ctx.Err() == nil:
 		e.b.log.add("odd", "- emit %d/%d/%d: %v", e.b.Instance, e.j, e.n, err)
 	}
 	return err
@@ -135,13 +141,19 @@ func (e *emitter) ask(ctx context.Context, target sioedge.Target, name string) {
 	e.b.log.add("emit", "%d %d %s %s", e.j, e.n, e.kind, name)
 	answers, err := target.Timeout(3*time.Second).EmitWithAck(ctx, "n", e.b.Instance, e.j, e.n, e.pad())
 	switch {
-	case err != nil && ctx.Err() == nil && !errors.Is(err, sioedge.TimedOut):
+	case err != nil && ctx.Err() == nil && !errors.Is(err, sioedge.TimedOut) && !isFull(err):
 		e.b.log.add("odd", "- ask %d/%d/%d: %v", e.b.Instance, e.j, e.n, err)
 	case err == nil && len(answers) > 0 && answers[0].Outcome == sioedge.Acked:
 		e.b.log.add("ok", "%d %d", e.j, e.n)
 		return
 	}
 	e.b.log.add("no", "%d %d", e.j, e.n)
+}
+
+// isFull says whether the edge has refused to keep an emit, which it does while the disk refuses.
+func isFull(err error) bool {
+	var refused *sioedge.Error
+	return errors.As(err, &refused) && refused.Reason == "STORE_FULL"
 }
 
 // shuffle changes who is in the emitter's own room. Every change is waited for: only so are the

@@ -23,7 +23,7 @@ func (w *world) faults(ctx context.Context) error {
 	}
 	add(w.Kills, fault{"SIGKILL", w.killEdge})
 	add(w.Terms, fault{"SIGTERM", w.termEdge})
-	others := w.others()
+	others := append(w.others(), w.diskFaults()...)
 	usual := slices.DeleteFunc(slices.Clone(others), func(f fault) bool { return f.name == "drop" }) // each kill is one
 	for i := range w.Others {
 		all = append(all, usual[i%len(usual)])

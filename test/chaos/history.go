@@ -49,6 +49,7 @@ func now() int64 {
 //
 //	kill; term code ns   the edge has ended, so long after SIGTERM
 //	ready ns          it serves again, so long after its start
+//	healed ns         it writes again, so long after its disk does
 //	dead n            backend n was killed
 //	late ns           the run itself could not run for so long
 //	away; back        all backends have been killed, are started

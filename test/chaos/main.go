@@ -55,6 +55,8 @@ var modes = map[string]string{
 	"rolling": "-kills 0 -terms 50 -others 0",
 	// P15: everybody loses the connection at once and comes back as the stock client does.
 	"storm": "-clients 8000 -up 800 -down 1600 -kills 0 -terms 0 -others 0 -also drop=5 -back 15s -gap-min 3s",
+	// P7, P8, P9: killed before and after single operations of the disk, without power, without room.
+	"disk": "-disk -clients 500 -up 500 -down 1000 -kills 5 -terms 1 -others 0 -also commit=100,power=60,refused=20,held=20,full=10,leave=10 -gap-min 100ms -gap-max 1500ms -backoff 300ms",
 	// P7: a start with many stored sessions.
 	"start": "-clients 100 -up 100 -down 100 -kills 10 -terms 0 -others 0 -sessions 100000 -window 30m -gap-min 2s -ready 2s",
 }
@@ -83,6 +85,7 @@ type plan struct {
 	Backlog  int           // events that may wait for the group; 0: the default
 	Steady   bool          // no client may lose its connection
 	Drain    time.Duration // what waited for the backends must be handled within; 0: not checked
+	Disk     bool          // the edge has a disk of its own, with faults
 	Back     time.Duration // all clients must be back within, and are waited for; 0: not checked
 }
 
@@ -99,7 +102,7 @@ func runFlags(args []string) error {
 	f.IntVar(&p.Kills, "kills", 200, "SIGKILLs of the edge")
 	f.IntVar(&p.Terms, "terms", 5, "SIGTERMs of the edge")
 	f.IntVar(&p.Others, "others", 60, "other faults: backends killed or slow, streams reset or stalled, clients cut or half open")
-	f.Func("also", "more of them by name, such as leave=40,reset=5: backend, reset, cut, drop, leave, vanish, slow, stall", p.also)
+	f.Func("also", "more of them by name, such as leave=40,reset=5: backend, reset, cut, drop, leave, vanish, slow, stall, and with -disk commit, power, refused, held, full", p.also)
 	f.DurationVar(&p.Away, "away", 0, "once, all backends are away for so long")
 	f.DurationVar(&p.Window, "window", 2*time.Minute, "recovery window")
 	f.DurationVar(&p.GapMin, "gap-min", 500*time.Millisecond, "shortest time from one fault to the next")
@@ -111,6 +114,7 @@ func runFlags(args []string) error {
 	f.IntVar(&p.Backlog, "backlog", 0, "events that may wait for the backends; 0: the default of the edge")
 	f.BoolVar(&p.Steady, "steady", false, "fail if a client loses its connection")
 	f.DurationVar(&p.Drain, "drain", 0, "fail if what waited while all backends were away takes longer than this")
+	f.BoolVar(&p.Disk, "disk", false, "the edge has a disk of its own, which fails at operations of commits, fills up and loses power")
 	f.DurationVar(&p.Back, "back", 0, "wait for all clients after each fault, and fail if one takes longer than this to be back")
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		words, ok := modes[args[0]]

@@ -21,6 +21,7 @@ type world struct {
 	out     io.Writer
 	log     *history // of the faults
 	edge    *edge
+	storage *storage // nil: the edge keeps its file among the others
 	proxy   *proxy
 	pool    *pool
 	rng     *rand.Rand // of the faults
@@ -65,6 +66,12 @@ func (w *world) play(ctx context.Context) (err error) {
 	defer w.clock()()
 	if w.edge, err = newEdge(w.plan); err != nil {
 		return err
+	}
+	if w.Disk {
+		if w.storage, err = newStorage(w.edge.data()); err != nil {
+			return err
+		}
+		defer func() { w.storage.close() }()
 	}
 	if _, err := w.edge.start(ctx); err != nil {
 		return err
@@ -167,7 +174,7 @@ func (w *world) spawn(i int) error {
 	}
 	w.spawned++
 	a := backendArgs{Addr: w.proxy.l.Addr().String(), Dir: w.Dir, Instance: w.spawned, Member: fmt.Sprint("member-", i),
-		Clients: w.Clients, Down: float64(w.Down) / float64(w.Backends), Durable: w.Durable, Backlog: w.Backlog}
+		Clients: w.Clients, Down: float64(w.Down) / float64(w.Backends), Durable: w.Durable, Backlog: w.Backlog, Alone: w.Disk}
 	m := &member{instance: w.spawned, cmd: exec.Command(self), attached: make(chan struct{}), hushed: make(chan struct{})}
 	m.cmd.Env = append(os.Environ(), roleVariable+"="+a.String())
 	log, err := os.OpenFile(filepath.Join(w.Dir, "backend-err.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)

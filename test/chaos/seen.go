@@ -12,6 +12,7 @@ type seen struct {
 	kills, terms []int64         // when edges had ended by SIGKILL and by SIGTERM
 	ready        []time.Duration // after starts
 	ended        []time.Duration // after SIGTERMs
+	healed       []time.Duration // after faults of the disk
 	dead         map[int]int64   // when backends were killed
 	late         [][2]int64      // when the machine stood still, by time
 	bare         []bareSeen
@@ -128,6 +129,12 @@ func (s *seen) fault(word string, t int64, fields []string) error {
 			return err
 		}
 		s.ready = append(s.ready, time.Duration(n))
+	case "healed":
+		n, err := numbers(fields)
+		if err != nil {
+			return err
+		}
+		s.healed = append(s.healed, time.Duration(n[0]))
 	case "dead":
 		n, err := numbers(fields)
 		if err != nil {
