@@ -186,11 +186,12 @@ func (w *world) fillDisk(ctx context.Context) error {
 	return w.heal(ctx)
 }
 
-// heal waits until the edge writes again. What it has accepted meanwhile of other things than
+// heal waits until the edge has written everything. What it has accepted meanwhile of other things than
 // emits is in its memory only, and a kill before would lose it: the edge has said so.
 func (w *world) heal(ctx context.Context) error {
 	began := time.Now()
-	if !w.wait(ctx, time.Minute, func() bool { return w.edge.health(ctx) == "ready" }) {
+	written := w.edge.commits(ctx) // the next may have begun before
+	if !w.wait(ctx, time.Minute, func() bool { return w.edge.commits(ctx) >= written+2 && w.edge.health(ctx) == "ready" }) {
 		return fmt.Errorf("the edge does not write after a minute")
 	}
 	w.log.add("healed", "%d", time.Since(began).Nanoseconds())

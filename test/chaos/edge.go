@@ -86,9 +86,21 @@ func (e *edge) start(ctx context.Context) (time.Duration, error) {
 
 // health is what the edge says of itself; empty if it is not ready.
 func (e *edge) health(ctx context.Context) string {
+	return strings.TrimSpace(e.ask(ctx, "/healthz/ready"))
+}
+
+// commits is how many commits the store has made.
+func (e *edge) commits(ctx context.Context) (n int) {
+	_, rest, _ := strings.Cut(e.ask(ctx, "/metrics"), "\nsioedge_store_commits_total ")
+	fmt.Sscan(rest, &n)
+	return n
+}
+
+// ask is what the edge answers operators; empty if it does not.
+func (e *edge) ask(ctx context.Context, path string) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+e.ops+"/healthz/ready", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+e.ops+path, nil)
 	if err != nil {
 		return ""
 	}
@@ -102,7 +114,7 @@ func (e *edge) health(ctx context.Context) string {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return ""
 	}
-	return strings.TrimSpace(string(text))
+	return string(text)
 }
 
 func (e *edge) ready(ctx context.Context) bool {

@@ -65,11 +65,11 @@ func TestP11_NoTimerReadsTheWallClock(t *testing.T) {
 		"socketio: ParseSession",
 		"socketio: appendState",
 		"socketio: emitLocked",  // at, for a start after another boot
+		"socketio: instant",     // of a record of another boot
 		"socketio: newSocket",   // OpenedAt
-		"socketio: parsePacket", // as remaining
+		"socketio: parsePacket", // as instant
 		"socketio: parseState",
 		"socketio: recordLocked",
-		"socketio: remaining", // of a record of another boot
 		"socketio: restorePackets",
 		"socketio: sessionLocked",
 	}

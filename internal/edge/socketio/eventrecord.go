@@ -167,7 +167,7 @@ func parseState(b []byte, k *Session) error {
 			if k.Attributes == nil {
 				k.Attributes = make(map[string]string)
 			}
-			inner = errors.Join(inner, parsePair(v, k.Attributes))
+			inner = errors.Join(inner, parsePair(v, k.Attributes, nil))
 		case 6:
 			k.Rooms = append(k.Rooms, string(v))
 		case 7:
@@ -200,11 +200,11 @@ func parseState(b []byte, k *Session) error {
 }
 
 // parsePair reads one attribute into attrs.
-func parsePair(b []byte, attrs map[string]string) error {
+func parsePair(b []byte, attrs map[string]string, common names) error {
 	var name, value string
 	err := fields(b, func(field protowire.Number, _ uint64, v []byte) {
 		if field == 1 {
-			name = string(v)
+			name = common.of(v)
 		} else if field == 2 {
 			value = string(v)
 		}

@@ -67,7 +67,7 @@ func TestGoldenSession(t *testing.T) {
 	}
 	for _, record := range [][]byte{golden(t, "session-0.1.0", appendSession(nil, want)), appendSession(nil, want)} {
 		for _, b := range [][]byte{record, later(record)} {
-			got, err := parseSession(b)
+			got, err := parseSession(b, nil)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %v\nwant %+v", got, err, want)
 			}
@@ -142,7 +142,7 @@ func TestARestoredSessionKeepsItsRooms(t *testing.T) {
 	srv := NewServer(Config{RecoveryWindow: time.Minute, RoomsPerSocket: 1}, nil, nil, slog.New(slog.DiscardHandler))
 	defer srv.Close()
 	r := &sessionRecord{SID: "s", PID: "p", Namespace: "/", Rooms: []absenceFromRoom{{room: "a", since: 1}, {room: "b", since: 2}, {room: "c", since: 3}}}
-	k := srv.namespace("/").restore(0, r)
+	k := srv.namespace("/").restore(0, r, srv.instant())
 	for i, m := range k.rooms {
 		if m.room.name != r.Rooms[i].room || m.since != r.Rooms[i].since || m.room.members[m.pos] != k {
 			t.Errorf("room %d: %+v", i, m)
@@ -172,7 +172,7 @@ func TestWindowsOfRestoredSessions(t *testing.T) {
 		{"another boot", sessionRecord{Until: wall(2 * time.Minute), Boot: "that", BootUntil: 1}, 2 * time.Minute},
 		{"another boot, wall clock wrong", sessionRecord{Until: wall(24 * time.Hour), Boot: "that"}, window},
 	} {
-		got := srv.remaining(&c.r) - srv.age()
+		got := srv.remaining(&c.r, srv.instant())
 		if d := got - c.want; d > time.Second || d < -time.Second {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}

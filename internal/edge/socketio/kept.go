@@ -12,7 +12,7 @@ type KeptSession struct {
 
 // ParseSession reads the record of a session.
 func ParseSession(record []byte) (KeptSession, error) {
-	r, err := parseSession(record)
+	r, err := parseSession(record, nil)
 	if err != nil {
 		return KeptSession{}, err
 	}

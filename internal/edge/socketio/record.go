@@ -110,7 +110,22 @@ func fields(b []byte, f func(field protowire.Number, n uint64, v []byte)) error 
 	return nil
 }
 
-func parseSession(b []byte) (*sessionRecord, error) {
+// names keeps one string for each name that many sessions have in common: namespaces, rooms,
+// attributes. nil keeps none.
+type names map[string]string
+
+func (n names) of(b []byte) string {
+	if s, ok := n[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if n != nil {
+		n[s] = s
+	}
+	return s
+}
+
+func parseSession(b []byte, common names) (*sessionRecord, error) {
 	r := &sessionRecord{}
 	var inner error
 	err := fields(b, func(field protowire.Number, n uint64, v []byte) {
@@ -120,20 +135,20 @@ func parseSession(b []byte) (*sessionRecord, error) {
 		case 2:
 			r.PID = string(v)
 		case 3:
-			r.Namespace = string(v)
+			r.Namespace = common.of(v)
 		case 4:
 			r.UserID = string(v)
 		case 5:
 			if r.Attributes == nil {
 				r.Attributes = make(map[string]string)
 			}
-			inner = errors.Join(inner, parsePair(v, r.Attributes))
+			inner = errors.Join(inner, parsePair(v, r.Attributes, common))
 		case 6, 7:
 			var m absenceFromRoom
 			inner = errors.Join(inner, fields(v, func(field protowire.Number, n uint64, v []byte) {
 				switch field {
 				case 1:
-					m.room = string(v)
+					m.room = common.of(v)
 				case 2:
 					m.since = n
 				case 3:
@@ -141,6 +156,9 @@ func parseSession(b []byte) (*sessionRecord, error) {
 				}
 			}))
 			if field == 6 {
+				if r.Rooms == nil {
+					r.Rooms = make([]absenceFromRoom, 0, 4)
+				}
 				r.Rooms = append(r.Rooms, m)
 			} else {
 				r.Left = append(r.Left, m)
@@ -160,11 +178,11 @@ func parseSession(b []byte) (*sessionRecord, error) {
 		case 14:
 			r.Until = int64(n)
 		case 15:
-			r.Boot = string(v)
+			r.Boot = common.of(v)
 		case 16:
 			r.BootUntil = int64(n)
 		case 17:
-			r.Reason = Reason(v)
+			r.Reason = Reason(common.of(v))
 		}
 	})
 	if err = errors.Join(err, inner); err != nil {

@@ -95,25 +95,24 @@ func (s *Server) Restore(kept Kept) (restored, broken int) {
 	if s.cfg.RecoveryWindow <= 0 {
 		return 0, 0
 	}
+	var sessions []keptSession
+	unread := 0
+	read := make(chan struct{}) // the sessions are read beside the packets
+	go func() {
+		defer close(read)
+		sessions, unread = s.readSessions(kept)
+	}()
 	whole := s.restorePackets(kept, &broken)
-	type saved struct {
-		key uint64
-		*sessionRecord
+	<-read
+	broken += unread
+	of := make(map[*Namespace]int)
+	for _, k := range sessions {
+		n := s.namespace(k.Namespace)
+		n.log.head = max(n.log.head, k.Start, k.Acked, k.Last)
+		of[n]++
 	}
-	var sessions []saved
-	kept.Sessions(func(key uint64, record []byte) {
-		s.lastKey.Store(max(s.lastKey.Load(), key))
-		r, err := parseSession(record)
-		if err != nil {
-			broken++
-			s.store.SaveSession(key, nil)
-			return
-		}
-		n := s.namespace(r.Namespace)
-		n.log.head = max(n.log.head, r.Start, r.Acked, r.Last)
-		sessions = append(sessions, saved{key, r})
-	})
 	for _, n := range s.namespaces() {
+		n.expect(of[n])
 		n.log.trim(s.age(), &s.cfg)
 		n.log.head += offsetGap
 		if !whole {
@@ -123,8 +122,9 @@ func (s *Server) Restore(kept Kept) (restored, broken int) {
 		n.lastAck = n.log.head
 	}
 	waiting := make([]*Socket, 0, len(sessions))
+	now := s.instant()
 	for _, k := range sessions {
-		waiting = append(waiting, s.namespace(k.Namespace).restore(k.key, k.sessionRecord))
+		waiting = append(waiting, s.namespace(k.Namespace).restore(k.key, k.sessionRecord, now))
 	}
 	s.await(waiting)
 	for _, n := range s.namespaces() {
@@ -134,6 +134,37 @@ func (s *Server) Restore(kept Kept) (restored, broken int) {
 		s.log.Warn("records lost: their sessions start anew", slog.Int("records", broken))
 	}
 	return len(waiting), broken
+}
+
+// keptSession is a record of a session that could be read.
+type keptSession struct {
+	key uint64
+	*sessionRecord
+}
+
+// readSessions reads the records of all sessions and says how many were broken.
+func (s *Server) readSessions(kept Kept) (sessions []keptSession, broken int) {
+	common := make(names)
+	kept.Sessions(func(key uint64, record []byte) {
+		s.lastKey.Store(max(s.lastKey.Load(), key))
+		r, err := parseSession(record, common)
+		if err != nil {
+			broken++
+			s.store.SaveSession(key, nil)
+			return
+		}
+		sessions = append(sessions, keptSession{key, r})
+	})
+	return sessions, broken
+}
+
+// expect makes room for so many sessions in a namespace that has none.
+func (n *Namespace) expect(sessions int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = make([]*Socket, 0, sessions)
+	n.sids = make(map[string]*Socket, sessions)
+	n.pids = make(map[string]*Socket, sessions)
 }
 
 // restorePackets fills the logs and says whether nothing is missing in them.
@@ -167,12 +198,13 @@ func (s *Server) restorePackets(kept Kept, broken *int) (whole bool) {
 }
 
 // restore takes one session back.
-func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
+func (n *Namespace) restore(key uint64, r *sessionRecord, now instant) *Socket {
 	k := &Socket{SID: r.SID, Nsp: n, key: key, openedAt: r.OpenedAt, state: Away, seq: r.Seq + seqGap}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	k.pid, k.userID, k.attrs, k.revision = r.PID, r.UserID, r.Attributes, r.Revision
 	n.addLocked(k)
+	k.rooms = slices.Grow(k.rooms, len(r.Rooms))
 	for _, m := range r.Rooms {
 		n.enterLocked(k, m.room, m.since) // however many a session may be in now
 	}
@@ -182,24 +214,39 @@ func (n *Namespace) restore(key uint64, r *sessionRecord) *Socket {
 	if r.Until != 0 {
 		k.reason = r.Reason
 	}
-	k.until = n.srv.remaining(r)
+	k.until = now.age + n.srv.remaining(r, now)
 	if r.Until == 0 || r.Boot != n.srv.cfg.Clock.Boot {
 		n.saveLocked(k) // else what is on disk stays true: a start does not write every session
 	}
 	return k
 }
 
-// remaining is when a restored session ends: the window again for one whose client was there, the
-// rest of it for one whose client was away.
-func (s *Server) remaining(r *sessionRecord) time.Duration {
+// instant is one moment on every clock.
+type instant struct {
+	age  time.Duration // of the Server
+	wall int64         // Unix nanoseconds
+	boot time.Duration // Clock.Since, if there is a Clock
+}
+
+func (s *Server) instant() instant {
+	now := instant{age: s.age(), wall: time.Now().UnixNano()}
+	if c := s.cfg.Clock; c.Boot != "" {
+		now.boot = c.Since()
+	}
+	return now
+}
+
+// remaining is how long a restored session may still wait: the window again for one whose client
+// was there, the rest of it for one whose client was away.
+func (s *Server) remaining(r *sessionRecord, now instant) time.Duration {
 	if r.Until == 0 {
-		return s.age() + s.cfg.RecoveryWindow
+		return s.cfg.RecoveryWindow
 	}
-	left := time.Duration(r.Until - time.Now().UnixNano())
-	if c := s.cfg.Clock; r.Boot != "" && r.Boot == c.Boot {
-		left = time.Duration(r.BootUntil) - c.Since()
+	left := time.Duration(r.Until - now.wall)
+	if r.Boot != "" && r.Boot == s.cfg.Clock.Boot {
+		left = time.Duration(r.BootUntil) - now.boot
 	}
-	return s.age() + min(max(left, 1), s.cfg.RecoveryWindow)
+	return min(max(left, 1), s.cfg.RecoveryWindow)
 }
 
 // await begins the windows of restored sessions, the shortest first.

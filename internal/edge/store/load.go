@@ -16,9 +16,10 @@ func (s *Store) Load(t Table, f func(sub string, key uint64, value []byte)) (dam
 	if s.file == nil {
 		return 0, fmt.Errorf("load %s of store %s: %w", tableNames[t], s.path, ErrBroken)
 	}
+	var copies arena
 	err = s.file.view(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket([]byte(tableNames[t])); b != nil {
-			damaged = loadBucket(b, t, "", f)
+			damaged = loadBucket(b, t, "", &copies, f)
 		}
 		return nil
 	})
@@ -63,10 +64,24 @@ func (s *Store) LoadFrom(t Table, sub string, from uint64, f func(key uint64, va
 	return nil
 }
 
-func loadBucket(b *bbolt.Bucket, t Table, sub string, f func(string, uint64, []byte)) (damaged int) {
+// arena is memory for many small copies that live about as long as each other.
+type arena []byte
+
+func (a *arena) copy(b []byte) []byte {
+	if cap(*a)-len(*a) < len(b) {
+		*a = make([]byte, 0, max(arenaSize, len(b)))
+	}
+	from := len(*a)
+	*a = append(*a, b...)
+	return (*a)[from:len(*a):len(*a)]
+}
+
+const arenaSize = 64 << 10
+
+func loadBucket(b *bbolt.Bucket, t Table, sub string, copies *arena, f func(string, uint64, []byte)) (damaged int) {
 	b.ForEach(func(k, v []byte) error {
 		if v == nil {
-			damaged += loadBucket(b.Bucket(k), t, string(k), f)
+			damaged += loadBucket(b.Bucket(k), t, string(k), copies, f)
 			return nil
 		}
 		if len(k) != 8 {
@@ -79,7 +94,7 @@ func loadBucket(b *bbolt.Bucket, t Table, sub string, f func(string, uint64, []b
 			damaged++
 			return nil
 		}
-		f(sub, key, append([]byte(nil), value...))
+		f(sub, key, copies.copy(value))
 		return nil
 	})
 	return damaged

@@ -42,9 +42,17 @@ func checksum(c change, value []byte) uint32 {
 	var head [9]byte
 	head[0] = byte(c.table)
 	binary.BigEndian.PutUint64(head[1:], c.key)
-	sum := crc32.Update(0, castagnoli, head[:])
-	sum = crc32.Update(sum, castagnoli, []byte(c.sub))
+	sum := continued(continued(0, head[:]), c.sub)
 	return crc32.Update(sum, castagnoli, value)
+}
+
+// continued is crc32.Update for a few bytes, which would have to be on the heap for that.
+func continued[T string | []byte](sum uint32, b T) uint32 {
+	sum = ^sum
+	for i := range len(b) {
+		sum = castagnoli[byte(sum)^b[i]] ^ sum>>8
+	}
+	return ^sum
 }
 
 func keyBytes(key uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 8), key) }
