@@ -76,7 +76,6 @@ type fakeStream struct {
 	acks       chan *pb.Ack
 	decisions  chan *pb.ConnectDecision
 	commands   chan *pb.Command
-	answers    chan *pb.Answer
 	heartbeats chan *pb.Heartbeat
 	leave      chan struct{}
 	closed     chan struct{} // the member has closed its side
@@ -98,7 +97,6 @@ func (f *fakeEdge) Subscribe(rpc pb.EventService_SubscribeServer) error {
 		acks:       make(chan *pb.Ack, 4096),
 		decisions:  make(chan *pb.ConnectDecision, 64),
 		commands:   make(chan *pb.Command, 65536),
-		answers:    make(chan *pb.Answer, 64),
 		heartbeats: make(chan *pb.Heartbeat, 64),
 		leave:      make(chan struct{}, 1),
 		closed:     make(chan struct{}),
@@ -146,8 +144,6 @@ func (s *fakeStream) read() {
 			if !mute && !m.Commands.GetCommands()[0].GetQuiet() {
 				s.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Results{Results: results}})
 			}
-		case *pb.SubscribeRequest_Answer:
-			s.answers <- m.Answer
 		case *pb.SubscribeRequest_Heartbeat:
 			s.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Progress{Progress: &pb.Progress{Nonce: m.Heartbeat.GetNonce()}}})
 		case *pb.SubscribeRequest_Leave:

@@ -39,6 +39,8 @@ type link struct {
 
 	// Owned by run.
 	cursor *pb.Cursor // nil until attached once
+	epoch  uint64     // of the edge
+	heard  uint64     // the last Told.told_id in this epoch
 }
 
 func newLink(e *Edge, addr string) *link {
@@ -189,6 +191,9 @@ func (l *link) welcomed(w *pb.Welcome) {
 		l.cursor = &pb.Cursor{}
 	}
 	l.cursor = &pb.Cursor{EdgeId: w.GetEdgeId(), LogId: w.GetLogId(), Offset: l.cursor.Offset}
+	if l.epoch != w.GetEpoch() {
+		l.epoch, l.heard = w.GetEpoch(), 0
+	}
 	now := newAttached(w)
 	l.edge.cfg.log.Info("attached", "edge", w.GetEdgeId(), "epoch", w.GetEpoch(), "group", l.edge.cfg.group,
 		"member", l.edge.cfg.member, "resume", now.Resume.String())
@@ -237,8 +242,12 @@ func (l *link) receive(st *stream) error {
 			}
 		case *pb.SubscribeResponse_Told:
 			for _, t := range m.Told.GetTold() {
-				l.edge.dispatch.push(l.edge.others, delivery{note: func() { l.edge.told(t) }})
+				if t.GetToldId() > l.heard {
+					l.heard = t.GetToldId()
+					l.edge.dispatch.push(l.edge.others, delivery{note: func() { l.edge.told(t) }})
+				}
 			}
+			st.heard(l.heard)
 		case *pb.SubscribeResponse_Draining:
 			l.edge.statuses.add(Draining{Within: m.Draining.GetWithin().AsDuration()})
 		case *pb.SubscribeResponse_Progress:

@@ -33,6 +33,7 @@ type stream struct {
 	out      []outgoing // replies, decisions and commands, in order
 	settled  []uint64   // deliveries to acknowledge, in any order
 	nacks    []*pb.Nack
+	told     uint64 // heard up to here; 0: nothing since the last ack
 	window   window
 	extendAt bool // unsettled deliveries are to be extended
 	closing  bool // the edge may end the stream once out is written
@@ -119,6 +120,14 @@ func (st *stream) received(batch []*pb.Delivery) {
 func (st *stream) extend() {
 	st.mu.Lock()
 	st.extendAt = true
+	st.mu.Unlock()
+	st.signal()
+}
+
+// heard notes that what other members said has been taken up to an id.
+func (st *stream) heard(id uint64) {
+	st.mu.Lock()
+	st.told = id
 	st.mu.Unlock()
 	st.signal()
 }
@@ -214,15 +223,15 @@ func (st *stream) send(out []outgoing) error {
 
 // takeAck returns what is to be acknowledged, nil for nothing. st.mu is held.
 func (st *stream) takeAck() *pb.Ack {
-	if len(st.settled) == 0 && len(st.nacks) == 0 && !st.extendAt {
+	if len(st.settled) == 0 && len(st.nacks) == 0 && !st.extendAt && st.told == 0 {
 		return nil
 	}
-	ack := &pb.Ack{Done: ranges(st.settled), Nacks: st.nacks}
+	ack := &pb.Ack{Done: ranges(st.settled), Nacks: st.nacks, Told: st.told}
 	if st.extendAt {
 		ack.Extend = st.window.open()
 	}
-	st.settled, st.nacks, st.extendAt = st.settled[:0], nil, false
-	if len(ack.Done) == 0 && len(ack.Nacks) == 0 && len(ack.Extend) == 0 {
+	st.settled, st.nacks, st.extendAt, st.told = st.settled[:0], nil, false, 0
+	if len(ack.Done) == 0 && len(ack.Nacks) == 0 && len(ack.Extend) == 0 && ack.Told == 0 {
 		return nil
 	}
 	return ack

@@ -75,8 +75,11 @@ func (e *Edge) told(t *pb.Told) {
 	} else if payload != nil {
 		answer.Absent, answer.Payload = false, payload
 	}
-	if t.GetToldId() != 0 {
-		e.link.answer(answer)
+	if !t.GetAsks() {
+		return
+	}
+	if err := e.link.queue(e.handler, &pb.Command{Op: &pb.Command_Answer{Answer: answer}}); err != nil {
+		e.cfg.log.Error("answer not sent", "told", t.GetEvent(), "error", err)
 	}
 }
 
@@ -102,13 +105,4 @@ func (e *Edge) hear(t *pb.Told) (payload *pb.Payload, err error) {
 		err = answerable(payload)
 	}
 	return payload, err
-}
-
-// answer sends an answer on whichever stream is there. Without one it is lost.
-func (c *commands) answer(a *pb.Answer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stream != nil {
-		c.stream.queue(outgoing{request: &pb.SubscribeRequest{Message: &pb.SubscribeRequest_Answer{Answer: a}}})
-	}
 }

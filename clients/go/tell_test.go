@@ -63,11 +63,15 @@ func TestOnTold(t *testing.T) {
 	st := f.accept(pb.ResumeOutcome_RESUME_OUTCOME_FRESH)
 	batch := &pb.ToldBatch{}
 	for i, name := range []string{"sum", "sum", "nothing", "fails", "panics", "unknown"} {
-		batch.Told = append(batch.Told, &pb.Told{ToldId: uint64(i), MemberId: "m2", Namespace: "/", Event: name, Payload: &pb.Payload{Json: []byte("[1,2]")}})
+		batch.Told = append(batch.Told, &pb.Told{ToldId: uint64(i + 1), Asks: i > 0, MemberId: "m2", Namespace: "/", Event: name, Payload: &pb.Payload{Json: []byte("[1,2]")}})
 	}
 	st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Told{Told: batch}})
-	for i, want := range []string{"1 false [3]", "2 false ", "3 true ", "4 true ", "5 true "} {
-		a := receive(t, st.answers, "an answer")
+	if ack := receive(t, st.acks, "an ack"); ack.GetTold() != 6 {
+		t.Errorf("heard up to %d", ack.GetTold())
+	}
+	st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Told{Told: batch}}) // again
+	for i, want := range []string{"2 false [3]", "3 false ", "4 true ", "5 true ", "6 true "} {
+		a := receive(t, st.commands, "an answer").GetAnswer()
 		if got := fmt.Sprint(a.GetToldId(), a.GetAbsent(), " ", string(a.GetPayload().GetJson())); got != want {
 			t.Errorf("answer %d: %s, want %s", i, got, want)
 		}

@@ -60,20 +60,25 @@ func (c *commands) do(cmd *pb.Command, relay *ackRelay) *pb.CommandResult {
 	if c.out == nil && asks(cmd) {
 		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: "ack: only EmitWithAck and a stream can be told of acknowledgements"})
 	}
-	var receipt socketio.Receipt
-	var err error
-	if t := cmd.GetTell(); t != nil {
-		receipt, err = c.tell(t, relay)
-	} else {
-		var op socketio.Command
-		if op, err = convert.Command(cmd, c.member, relay); err == nil {
-			receipt, err = c.srv.sockets.Apply(op, &c.flush)
-		}
-	}
+	receipt, err := c.perform(cmd, relay)
 	if err != nil {
 		return failure(cmd.CommandId, err)
 	}
 	return &pb.CommandResult{CommandId: cmd.CommandId, Receipt: convert.Receipt(receipt)}
+}
+
+func (c *commands) perform(cmd *pb.Command, relay *ackRelay) (socketio.Receipt, error) {
+	switch op := cmd.Op.(type) {
+	case *pb.Command_Tell:
+		return c.tell(op.Tell, relay)
+	case *pb.Command_Answer:
+		return socketio.Receipt{}, c.answer(op.Answer)
+	}
+	op, err := convert.Command(cmd, c.member, relay)
+	if err != nil {
+		return socketio.Receipt{}, err
+	}
+	return c.srv.sockets.Apply(op, &c.flush)
 }
 
 func failure(id string, err error) *pb.CommandResult {

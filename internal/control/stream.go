@@ -255,8 +255,6 @@ func (st *stream) handle(m *pb.SubscribeRequest) error {
 		events, age := st.member.Backlog()
 		st.out.notice(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Progress{Progress: &pb.Progress{
 			Nonce: m.Heartbeat.Nonce, BacklogEvents: uint64(events), BacklogAge: durationpb.New(age)}}})
-	case *pb.SubscribeRequest_Answer:
-		st.answer(m.Answer)
 	case *pb.SubscribeRequest_Leave:
 		st.member.Leave()
 	case *pb.SubscribeRequest_Hello:
@@ -298,6 +296,9 @@ func (st *stream) execute(cmds []*pb.Command) error {
 }
 
 func (st *stream) settle(a *pb.Ack) {
+	if a.Told > 0 {
+		st.member.Heard(a.Told)
+	}
 	for _, r := range a.Done {
 		st.member.Done(r.First, r.Last)
 	}

@@ -37,11 +37,26 @@ func (c *commands) tell(m *pb.Tell, relay *ackRelay) (socketio.Receipt, error) {
 }
 
 func told(t *group.Told) *pb.Told {
-	m := &pb.Told{ToldId: t.ID, Namespace: t.Namespace, Event: t.Event, Payload: &pb.Payload{Json: t.Args, Attachments: t.Attachments}}
+	m := &pb.Told{ToldId: t.ID, Asks: t.Answers != nil, Namespace: t.Namespace, Event: t.Event, Payload: &pb.Payload{Json: t.Args, Attachments: t.Attachments}}
 	if t.From != nil {
 		m.MemberId = t.From.ID()
 	}
 	return m
+}
+
+// answer passes on what the member answers to what it was told.
+func (c *commands) answer(m *pb.Answer) error {
+	if c.member == nil {
+		return &socketio.Error{Reason: convert.Invalid, Text: "answer: only who is told, on a stream, can answer"}
+	}
+	args, attachments := m.GetPayload().GetJson(), m.GetPayload().GetAttachments()
+	if !m.Absent {
+		if err := c.srv.sockets.CheckArgs(&args, attachments); err != nil {
+			return err
+		}
+	}
+	c.member.Answer(m.ToldId, m.Absent, args, attachments)
+	return nil
 }
 
 // sendNotes sends what is no event: how sessions have changed, and what other members say.
@@ -69,17 +84,4 @@ func (st *stream) sendNotes(next *group.Batch) error {
 		}
 	}
 	return nil
-}
-
-// answer passes on what the member answers to a Told. What nobody could read is no answer.
-func (st *stream) answer(a *pb.Answer) {
-	args, attachments := a.GetPayload().GetJson(), a.GetPayload().GetAttachments()
-	absent := a.Absent
-	if !absent {
-		if err := st.srv.sockets.CheckArgs(&args, attachments); err != nil {
-			st.srv.log.Warn("answer dropped", "group", st.name, "member", st.id, "error", err)
-			absent = true
-		}
-	}
-	st.member.Answer(a.ToldId, absent, args, attachments)
 }

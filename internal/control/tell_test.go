@@ -17,14 +17,19 @@ func tell(id string, t *pb.Tell) *pb.Command {
 	return &pb.Command{CommandId: id, Op: &pb.Command_Tell{Tell: t}}
 }
 
+func answer(id string, toldID uint64, args string) *pb.Command {
+	return &pb.Command{CommandId: id, Op: &pb.Command_Answer{Answer: &pb.Answer{ToldId: toldID, Payload: &pb.Payload{Json: []byte(args)}}}}
+}
+
+// told is the next that the member is told, whatever comes between.
 func (m *member) told() *pb.Told {
 	m.t.Helper()
-	for {
-		if b := m.recv().GetTold(); b != nil {
-			equal(m.t, "told at once", len(b.Told), 1)
-			return b.Told[0]
-		}
+	for len(m.pendingTold) == 0 {
+		m.pendingTold = m.recv().GetTold().GetTold()
 	}
+	t := m.pendingTold[0]
+	m.pendingTold = m.pendingTold[1:]
+	return t
 }
 
 func TestMembersOfAGroupTalk(t *testing.T) {
@@ -38,7 +43,7 @@ func TestMembersOfAGroupTalk(t *testing.T) {
 	a.commands(question, question) // sent again, as after a reconnect
 	told := b.told()
 	equal(t, "told", fmt.Sprint(told.MemberId, told.Namespace, told.Event, string(told.Payload.Json), told.Payload.Attachments), `1/xsum[1,{"_placeholder":true,"num":0}][[7]]`)
-	b.send(&pb.SubscribeRequest{Message: &pb.SubscribeRequest_Answer{Answer: &pb.Answer{ToldId: told.ToldId, Payload: &pb.Payload{Json: []byte(`[8]`)}}}})
+	b.commands(answer("a", told.ToldId, `[8]`))
 	var results []*pb.CommandResult
 	var acks []*pb.ClientAck
 	var sum *pb.AckSummary
@@ -57,12 +62,20 @@ func TestMembersOfAGroupTalk(t *testing.T) {
 	}
 	equal(t, "summary", fmt.Sprint(sum.CommandId, sum.Expected, sum.Acked), "q1 1")
 
-	// An answer that nobody could read is none.
+	// What was not heard is told again on the next stream, and answered there.
 	a.commands(tell("q2", &pb.Tell{Event: "sum", Ack: &pb.AckRequest{}}))
+	b.told()
+	b = w.attach(&pb.Hello{Group: "chat", MemberId: "2", InstanceId: "b"})
+	b.snapshot()
+	equal(t, "not heard", b.told().ToldId, told.ToldId)
 	told = b.told()
 	equal(t, "default namespace", told.Namespace, "/")
 	equal(t, "no arguments", string(told.Payload.Json), "[]")
-	b.send(&pb.SubscribeRequest{Message: &pb.SubscribeRequest_Answer{Answer: &pb.Answer{ToldId: told.ToldId, Payload: &pb.Payload{Json: []byte(`nonsense`)}}}})
+	b.send(&pb.SubscribeRequest{Message: &pb.SubscribeRequest_Ack{Ack: &pb.Ack{Told: told.ToldId}}})
+	b.commands(answer("a2", told.ToldId, `nonsense`))
+	st := b.recv().GetResults().GetResults()[0].GetStatus()
+	equal(t, "an answer that nobody could read", reason(status.FromProto(st)), "PAYLOAD_INVALID")
+	b.commands(&pb.Command{CommandId: "a3", Op: &pb.Command_Answer{Answer: &pb.Answer{ToldId: told.ToldId, Absent: true}}})
 	for sum = nil; sum == nil; {
 		for _, s := range a.recv().GetClientAcks().GetSummaries() {
 			sum = s
@@ -81,7 +94,7 @@ func TestATellFromOutside(t *testing.T) {
 		t.Errorf("as JSON: %d %s", code, body)
 	}
 	told := a.told()
-	equal(t, "told", fmt.Sprint(told.ToldId, told.MemberId, told.Event, string(told.Payload.Json)), `0reload["prices",{"n":1}]`)
+	equal(t, "told", fmt.Sprint(told.Asks, told.MemberId, told.Event, string(told.Payload.Json)), `falsereload["prices",{"n":1}]`)
 	for _, row := range []struct {
 		name   string
 		tell   *pb.Tell
@@ -92,9 +105,14 @@ func TestATellFromOutside(t *testing.T) {
 		{"another group", &pb.Tell{Group: "nobody", Event: "x"}, codes.NotFound, "GROUP_UNKNOWN"},
 		{"a name that is too long", &pb.Tell{Group: "chat", Event: strings.Repeat("x", 129)}, codes.InvalidArgument, "EVENT_INVALID"},
 		{"arguments that are no array", &pb.Tell{Group: "chat", Event: "x", Payload: &pb.Payload{Json: []byte("{}")}}, codes.InvalidArgument, "PAYLOAD_INVALID"},
+		{"no answer", nil, codes.InvalidArgument, "COMMAND_INVALID"},
 		{"a question", &pb.Tell{Group: "chat", Event: "x", Ack: &pb.AckRequest{}}, codes.InvalidArgument, "COMMAND_INVALID"},
 	} {
-		resp, err := service.Execute(w.context(), &pb.ExecuteRequest{Commands: []*pb.Command{tell("", row.tell)}})
+		cmd := tell("", row.tell)
+		if row.tell == nil {
+			cmd = answer("", told.ToldId, "[]")
+		}
+		resp, err := service.Execute(w.context(), &pb.ExecuteRequest{Commands: []*pb.Command{cmd}})
 		if err != nil {
 			t.Fatal(err)
 		}

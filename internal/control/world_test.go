@@ -160,6 +160,8 @@ type member struct {
 	stream  pb.EventService_SubscribeClient
 	welcome *pb.Welcome
 	pending []*pb.Delivery
+
+	pendingTold []*pb.Told
 }
 
 func (w *world) attach(h *pb.Hello) *member {

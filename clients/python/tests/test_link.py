@@ -268,6 +268,15 @@ async def test_assignment(edge, sio) -> None:
     assert await sio.get_session("a") == {"n": 1}
 
 
+async def test_what_other_members_say_is_heard_by_nobody(edge, sio) -> None:
+    stream = await begin(edge, sio)
+    told = [event_service_pb2.Told(told_id=7), event_service_pb2.Told(told_id=8, asks=True)]
+    stream.send(told=event_service_pb2.ToldBatch(told=told))
+    answer = (await stream.command()).answer
+    assert (answer.told_id, answer.absent) == (8, True)
+    assert (await stream.next("ack")).told == 8
+
+
 async def test_a_fenced_member_stops(edge, sio) -> None:
     stream = await begin(edge, sio)
     waiting = asyncio.create_task(sio.wait())

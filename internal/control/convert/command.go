@@ -27,7 +27,7 @@ const Invalid = "COMMAND_INVALID"
 // GroupUnknown is the reason of what names a group that there is not.
 const GroupUnknown = "GROUP_UNKNOWN"
 
-// Command returns the floor's command for the contract's, but for a Tell. by is who sends it. sink
+// Command returns the floor's command for the contract's, but for a Tell and an Answer. by is who sends it. sink
 // is told of acknowledgements, if the command asks for some. The error is a *socketio.Error.
 func Command(c *pb.Command, by any, sink socketio.AckSink) (socketio.Command, error) {
 	switch op := c.Op.(type) {

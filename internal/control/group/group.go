@@ -55,8 +55,8 @@ type group struct {
 	counts counts
 	dead   deadLetters
 
-	questions    map[uint64]*question // of members to members
-	lastQuestion uint64
+	questions map[uint64]*question // of members to members, by Told.ID
+	lastTold  uint64
 
 	retained retained
 	swept    uint64  // no settled event below it is kept

@@ -29,7 +29,8 @@ type Member struct {
 	bytes   int64
 	// told is the id of the first delivery after the last assignment that was handed over: when
 	// it or a later one is settled the member has got the assignment. 0: it has.
-	told uint64
+	told     uint64
+	toldSent int // of place.told
 }
 
 // Delivery is one event handed to a member.

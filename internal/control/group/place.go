@@ -27,7 +27,7 @@ type place struct {
 	// got: then it cannot continue.
 	doubt bool
 
-	told      []Told // waits for the member
+	told      []Told // that the member has not heard
 	toldBytes int
 
 	banned []string // instance ids that were fenced

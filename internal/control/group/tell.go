@@ -20,7 +20,7 @@ type Tell struct {
 
 // Told is a Tell for one member.
 type Told struct {
-	ID uint64 // for Member.Answer; 0: no answer is wanted
+	ID uint64 // grows; for Member.Heard and Member.Answer
 	*Tell
 }
 
@@ -57,9 +57,8 @@ func (t *Tell) Size() int {
 	return n
 }
 
-// Tell passes t on to every member that is attached or expected back. Who is away gets it when it
-// is back; what had been handed over to a stream that breaks is lost. The error is ErrUnknown or
-// a *socketio.Error; then nobody is told.
+// Tell passes t on to every member that is attached or expected back, and again on its next stream
+// until it was Heard. The error is ErrUnknown or a *socketio.Error; then nobody is told.
 func (gs *Groups) Tell(t *Tell) (socketio.Receipt, error) {
 	var g *group
 	if t.From != nil && (t.Group == "" || t.Group == t.From.g.name) {
@@ -73,14 +72,14 @@ func (gs *Groups) Tell(t *Tell) (socketio.Receipt, error) {
 	g.mu.Lock()
 	defer g.unlock()
 	var q *question
-	told := Told{Tell: t}
+	if t.Answers != nil && len(g.questions) >= maxQuestions {
+		return socketio.Receipt{}, &socketio.Error{Reason: socketio.LimitExceeded,
+			Text: fmt.Sprintf("tell %q: %d others wait for answers in group %s, more are not allowed", t.Event, maxQuestions, g.name)}
+	}
+	g.lastTold++
+	told := Told{gs.cfg.Epoch<<epochBits + g.lastTold, t}
 	if t.Answers != nil {
-		if len(g.questions) >= maxQuestions {
-			return socketio.Receipt{}, &socketio.Error{Reason: socketio.LimitExceeded,
-				Text: fmt.Sprintf("tell %q: %d others wait for answers in group %s, more are not allowed", t.Event, maxQuestions, g.name)}
-		}
-		q = g.askLocked(t)
-		told.ID = q.id
+		q = g.askLocked(told)
 	}
 	var r socketio.Receipt
 	for _, p := range g.places {
@@ -118,16 +117,34 @@ func (p *place) tell(t Told) bool {
 	return true
 }
 
-// tellLocked hands over what waits for the member.
+// tellLocked hands over what the member was not handed on this stream.
 func (m *Member) tellLocked(b *Batch) {
-	p := m.place
-	b.Told = append(b.Told, p.told...)
-	p.told, p.toldBytes = nil, 0
+	b.Told = append(b.Told, m.place.told[m.toldSent:]...)
+	m.toldSent = len(m.place.told)
 }
 
-func (g *group) askLocked(t *Tell) *question {
-	g.lastQuestion++
-	q := &question{id: g.all.cfg.Epoch<<epochBits + g.lastQuestion, answers: t.Answers, waits: make(map[*place]struct{})}
+// Heard says that the member has got what it was told up to an id: it is not told again.
+func (m *Member) Heard(id uint64) {
+	m.g.mu.Lock()
+	defer m.g.unlock()
+	p := m.place
+	if m.err != nil || p.gone {
+		return
+	}
+	n := 0
+	for n < m.toldSent && p.told[n].ID <= id {
+		p.toldBytes -= p.told[n].Size()
+		p.told[n] = Told{}
+		n++
+	}
+	m.toldSent -= n
+	if p.told = p.told[n:]; len(p.told) == 0 {
+		p.told = nil
+	}
+}
+
+func (g *group) askLocked(t Told) *question {
+	q := &question{id: t.ID, answers: t.Answers, waits: make(map[*place]struct{})}
 	if g.questions == nil {
 		g.questions = make(map[uint64]*question)
 	}
@@ -193,6 +210,9 @@ func (m *Member) Answer(id uint64, absent bool, args []byte, attachments [][]byt
 func (g *group) goneLocked(p *place) {
 	p.gone = true
 	p.told, p.toldBytes = nil, 0
+	if p.member != nil {
+		p.member.toldSent = 0
+	}
 	for _, q := range g.questions {
 		q.settleLocked(p, socketio.Disconnected, nil, nil)
 		g.answeredLocked(q)

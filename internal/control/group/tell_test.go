@@ -70,6 +70,7 @@ func (m *member) said() string {
 	return strings.Join(words, " ")
 }
 
+// hear checks what the member was told since the last call, and hears it.
 func (m *member) hear(want string) (last Told) {
 	m.t.Helper()
 	if got := m.said(); got != want {
@@ -77,6 +78,7 @@ func (m *member) hear(want string) (last Told) {
 	}
 	if n := len(m.told); n > 0 {
 		last = m.told[n-1]
+		m.Heard(last.ID)
 	}
 	m.told = nil
 	return last
@@ -96,7 +98,7 @@ func TestATellReachesTheOthersInOrder(t *testing.T) {
 		e.tell(&Tell{From: d.Member, Group: "g", Event: "from d"})
 		e.tell(&Tell{Group: "other", Event: "from nobody"})
 		a.hear("from d")
-		if told := b.hear("0 1 2 from d"); told.ID != 0 || told.From != d.Member {
+		if told := b.hear("0 1 2 from d"); told.ID != 4 || told.From != d.Member {
 			t.Errorf("told %+v", told)
 		}
 		c.hear("0 1 2 from d")
@@ -118,7 +120,15 @@ func TestAMemberThatIsBackHearsWhatWasSaid(t *testing.T) {
 		e.tell(&Tell{From: a.Member, Event: "1"})
 		time.Sleep(9 * time.Second)
 		b = e.attach(hello("b"), Fresh)
+		if b.said() != "1" {
+			t.Errorf("told %v", b.told)
+		}
+		b.Detach() // without having heard it
+		b = e.attach(hello("b"), Fresh)
 		b.hear("1")
+		b.Detach()
+		b = e.attach(hello("b"), Fresh)
+		b.hear("")
 		b.Detach()
 		e.tell(&Tell{From: a.Member, Event: "2"})
 		time.Sleep(11 * time.Second) // longer than the grace
@@ -137,6 +147,7 @@ func TestWhatWaitsForOneMemberIsBounded(t *testing.T) {
 			e.tell(&Tell{From: a.Member, Event: "x"})
 		}
 		c.next()
+		c.Heard(c.told[len(c.told)-1].ID)
 		var got answers
 		r := e.tell(&Tell{From: a.Member, Event: "y", Answers: &got, Within: time.Second})
 		if r != (socketio.Receipt{Matched: 2, Written: 1, Dropped: 1}) {
@@ -147,7 +158,15 @@ func TestWhatWaitsForOneMemberIsBounded(t *testing.T) {
 		if n := len(b.told); n != maxTold {
 			t.Errorf("%d were kept", n)
 		}
-		c.told = nil
+		b.Heard(b.told[9].ID)
+		b.Heard(b.told[5].ID) // known
+		if n := len(b.place.told); n != maxTold-10 {
+			t.Errorf("%d are not heard", n)
+		}
+		b.Heard(1 << 60)
+		if n, size := len(b.place.told), b.place.toldBytes; n != 0 || size != 0 {
+			t.Errorf("%d, %d bytes are kept of what was heard", n, size)
+		}
 		big := make([]byte, 3<<20)
 		for i := range 3 {
 			if r := e.tell(&Tell{From: a.Member, Event: "z", Args: big}); (r.Dropped > 0) != (i == 2) {
@@ -208,7 +227,7 @@ func TestTheQuestionsOfAGroupAreBounded(t *testing.T) {
 		b := e.attach(hello("b"), Fresh)
 		for range maxQuestions {
 			e.tell(&Tell{From: a.Member, Event: "q", Answers: &answers{}, Within: time.Hour})
-			b.next()
+			b.hear("q")
 		}
 		_, err := e.gs.Tell(&Tell{From: a.Member, Event: "q", Answers: &answers{}, Within: time.Hour})
 		var refused *socketio.Error

@@ -104,6 +104,7 @@ type Command struct {
 	//	*Command_Disconnect
 	//	*Command_Update
 	//	*Command_Tell
+	//	*Command_Answer
 	Op isCommand_Op `protobuf_oneof:"op"`
 	// True: a result is sent only if the command fails.
 	Quiet bool `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`
@@ -212,6 +213,15 @@ func (x *Command) GetTell() *Tell {
 	return nil
 }
 
+func (x *Command) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetQuiet() bool {
 	if x != nil {
 		return x.Quiet
@@ -260,6 +270,11 @@ type Command_Tell struct {
 	Tell *Tell `protobuf:"bytes,9,opt,name=tell,proto3,oneof"`
 }
 
+type Command_Answer struct {
+	// Answer what a member was told. Only on a stream.
+	Answer *Answer `protobuf:"bytes,10,opt,name=answer,proto3,oneof"`
+}
+
 func (*Command_Emit) isCommand_Op() {}
 
 func (*Command_Join) isCommand_Op() {}
@@ -271,6 +286,8 @@ func (*Command_Disconnect) isCommand_Op() {}
 func (*Command_Update) isCommand_Op() {}
 
 func (*Command_Tell) isCommand_Op() {}
+
+func (*Command_Answer) isCommand_Op() {}
 
 // Target selects sessions of one namespace: those in any of the rooms, with any of the sids or
 // of any of the users, or everyone; less the exceptions. Each is selected once. A target that
@@ -788,10 +805,10 @@ func (x *UpdateSession) GetIfRevision() uint64 {
 }
 
 // Tell says something to the members of a group, of which clients learn nothing: every member
-// that is attached, or expected back within the grace, but not the one that sends it. Those who
-// are away get it when they are back; 1,024 messages or 8 MiB wait for each, more are dropped.
-// What is on its way when a stream breaks is lost. NOT_FOUND with GROUP_UNKNOWN if there is no
-// such group.
+// that is attached, or expected back within the grace, but not the one that sends it. It waits
+// for each until Ack.told says that it was heard, at least once and over lost streams, but not over
+// a restart of the edge. 1,024 messages or 8 MiB wait for one member; more are dropped. NOT_FOUND
+// with GROUP_UNKNOWN if there is no such group.
 type Tell struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The group. Default: that of the stream it comes on. Others must name one.
@@ -883,6 +900,71 @@ func (x *Tell) GetAck() *AckRequest {
 	return nil
 }
 
+// Answer answers a Told that asks. A second answer, or one that comes late, does nothing.
+type Answer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Told.told_id.
+	ToldId uint64 `protobuf:"varint,1,opt,name=told_id,json=toldId,proto3" json:"told_id,omitempty"`
+	// The arguments of the answer, with the limits of Emit.payload.
+	Payload *Payload `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	// There is nobody here to answer, as in a process without such a namespace. The member counts as
+	// one that has left.
+	Absent        bool `protobuf:"varint,3,opt,name=absent,proto3" json:"absent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Answer) GetToldId() uint64 {
+	if x != nil {
+		return x.ToldId
+	}
+	return 0
+}
+
+func (x *Answer) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Answer) GetAbsent() bool {
+	if x != nil {
+		return x.Absent
+	}
+	return false
+}
+
 // CommandResult answers one Command. The edge sends results in the order of the commands.
 type CommandResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -899,7 +981,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	mi := &file_sioedge_v1_command_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +993,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[9]
+	mi := &file_sioedge_v1_command_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1006,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{9}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CommandResult) GetCommandId() string {
@@ -966,7 +1048,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[10]
+	mi := &file_sioedge_v1_command_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1060,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[10]
+	mi := &file_sioedge_v1_command_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1073,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{10}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Receipt) GetMatched() uint64 {
@@ -1041,7 +1123,7 @@ type ClientAck struct {
 
 func (x *ClientAck) Reset() {
 	*x = ClientAck{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[11]
+	mi := &file_sioedge_v1_command_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1135,7 @@ func (x *ClientAck) String() string {
 func (*ClientAck) ProtoMessage() {}
 
 func (x *ClientAck) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[11]
+	mi := &file_sioedge_v1_command_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1148,7 @@ func (x *ClientAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAck.ProtoReflect.Descriptor instead.
 func (*ClientAck) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{11}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClientAck) GetCommandId() string {
@@ -1125,7 +1207,7 @@ type AckSummary struct {
 
 func (x *AckSummary) Reset() {
 	*x = AckSummary{}
-	mi := &file_sioedge_v1_command_proto_msgTypes[12]
+	mi := &file_sioedge_v1_command_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1219,7 @@ func (x *AckSummary) String() string {
 func (*AckSummary) ProtoMessage() {}
 
 func (x *AckSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_command_proto_msgTypes[12]
+	mi := &file_sioedge_v1_command_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1232,7 @@ func (x *AckSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckSummary.ProtoReflect.Descriptor instead.
 func (*AckSummary) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{12}
+	return file_sioedge_v1_command_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AckSummary) GetCommandId() string {
@@ -1200,7 +1282,7 @@ var File_sioedge_v1_command_proto protoreflect.FileDescriptor
 const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\n" +
 	"\x18sioedge/v1/command.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xfe\x02\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xac\x03\n" +
 	"\aCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12&\n" +
@@ -1211,7 +1293,9 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"disconnect\x18\x05 \x01(\v2\x16.sioedge.v1.DisconnectH\x00R\n" +
 	"disconnect\x123\n" +
 	"\x06update\x18\x06 \x01(\v2\x19.sioedge.v1.UpdateSessionH\x00R\x06update\x12&\n" +
-	"\x04tell\x18\t \x01(\v2\x10.sioedge.v1.TellH\x00R\x04tell\x12\x14\n" +
+	"\x04tell\x18\t \x01(\v2\x10.sioedge.v1.TellH\x00R\x04tell\x12,\n" +
+	"\x06answer\x18\n" +
+	" \x01(\v2\x12.sioedge.v1.AnswerH\x00R\x06answer\x12\x14\n" +
 	"\x05quiet\x18\a \x01(\bR\x05quiet\x12!\n" +
 	"\ftrace_parent\x18\b \x01(\tR\vtraceParentB\x04\n" +
 	"\x02op\"\xcb\x01\n" +
@@ -1265,7 +1349,11 @@ const file_sioedge_v1_command_proto_rawDesc = "" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12-\n" +
 	"\apayload\x18\x04 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12.\n" +
 	"\x04args\x18\x05 \x01(\v2\x1a.google.protobuf.ListValueR\x04args\x12(\n" +
-	"\x03ack\x18\x06 \x01(\v2\x16.sioedge.v1.AckRequestR\x03ack\"\x89\x01\n" +
+	"\x03ack\x18\x06 \x01(\v2\x16.sioedge.v1.AckRequestR\x03ack\"h\n" +
+	"\x06Answer\x12\x17\n" +
+	"\atold_id\x18\x01 \x01(\x04R\x06toldId\x12-\n" +
+	"\apayload\x18\x02 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12\x16\n" +
+	"\x06absent\x18\x03 \x01(\bR\x06absent\"\x89\x01\n" +
 	"\rCommandResult\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12*\n" +
@@ -1314,7 +1402,7 @@ func file_sioedge_v1_command_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sioedge_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_sioedge_v1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_sioedge_v1_command_proto_goTypes = []any{
 	(AckOutcome)(0),             // 0: sioedge.v1.AckOutcome
 	(*Command)(nil),             // 1: sioedge.v1.Command
@@ -1326,15 +1414,16 @@ var file_sioedge_v1_command_proto_goTypes = []any{
 	(*Disconnect)(nil),          // 7: sioedge.v1.Disconnect
 	(*UpdateSession)(nil),       // 8: sioedge.v1.UpdateSession
 	(*Tell)(nil),                // 9: sioedge.v1.Tell
-	(*CommandResult)(nil),       // 10: sioedge.v1.CommandResult
-	(*Receipt)(nil),             // 11: sioedge.v1.Receipt
-	(*ClientAck)(nil),           // 12: sioedge.v1.ClientAck
-	(*AckSummary)(nil),          // 13: sioedge.v1.AckSummary
-	nil,                         // 14: sioedge.v1.UpdateSession.SetEntry
-	(*Payload)(nil),             // 15: sioedge.v1.Payload
-	(*structpb.ListValue)(nil),  // 16: google.protobuf.ListValue
-	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
-	(*status.Status)(nil),       // 18: google.rpc.Status
+	(*Answer)(nil),              // 10: sioedge.v1.Answer
+	(*CommandResult)(nil),       // 11: sioedge.v1.CommandResult
+	(*Receipt)(nil),             // 12: sioedge.v1.Receipt
+	(*ClientAck)(nil),           // 13: sioedge.v1.ClientAck
+	(*AckSummary)(nil),          // 14: sioedge.v1.AckSummary
+	nil,                         // 15: sioedge.v1.UpdateSession.SetEntry
+	(*Payload)(nil),             // 16: sioedge.v1.Payload
+	(*structpb.ListValue)(nil),  // 17: google.protobuf.ListValue
+	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
+	(*status.Status)(nil),       // 19: google.rpc.Status
 }
 var file_sioedge_v1_command_proto_depIdxs = []int32{
 	3,  // 0: sioedge.v1.Command.emit:type_name -> sioedge.v1.Emit
@@ -1343,28 +1432,30 @@ var file_sioedge_v1_command_proto_depIdxs = []int32{
 	7,  // 3: sioedge.v1.Command.disconnect:type_name -> sioedge.v1.Disconnect
 	8,  // 4: sioedge.v1.Command.update:type_name -> sioedge.v1.UpdateSession
 	9,  // 5: sioedge.v1.Command.tell:type_name -> sioedge.v1.Tell
-	2,  // 6: sioedge.v1.Emit.target:type_name -> sioedge.v1.Target
-	15, // 7: sioedge.v1.Emit.payload:type_name -> sioedge.v1.Payload
-	16, // 8: sioedge.v1.Emit.args:type_name -> google.protobuf.ListValue
-	17, // 9: sioedge.v1.Emit.ttl:type_name -> google.protobuf.Duration
-	4,  // 10: sioedge.v1.Emit.ack:type_name -> sioedge.v1.AckRequest
-	17, // 11: sioedge.v1.AckRequest.timeout:type_name -> google.protobuf.Duration
-	2,  // 12: sioedge.v1.Join.target:type_name -> sioedge.v1.Target
-	2,  // 13: sioedge.v1.LeaveRooms.target:type_name -> sioedge.v1.Target
-	2,  // 14: sioedge.v1.Disconnect.target:type_name -> sioedge.v1.Target
-	14, // 15: sioedge.v1.UpdateSession.set:type_name -> sioedge.v1.UpdateSession.SetEntry
-	15, // 16: sioedge.v1.Tell.payload:type_name -> sioedge.v1.Payload
-	16, // 17: sioedge.v1.Tell.args:type_name -> google.protobuf.ListValue
-	4,  // 18: sioedge.v1.Tell.ack:type_name -> sioedge.v1.AckRequest
-	18, // 19: sioedge.v1.CommandResult.status:type_name -> google.rpc.Status
-	11, // 20: sioedge.v1.CommandResult.receipt:type_name -> sioedge.v1.Receipt
-	0,  // 21: sioedge.v1.ClientAck.outcome:type_name -> sioedge.v1.AckOutcome
-	15, // 22: sioedge.v1.ClientAck.payload:type_name -> sioedge.v1.Payload
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	10, // 6: sioedge.v1.Command.answer:type_name -> sioedge.v1.Answer
+	2,  // 7: sioedge.v1.Emit.target:type_name -> sioedge.v1.Target
+	16, // 8: sioedge.v1.Emit.payload:type_name -> sioedge.v1.Payload
+	17, // 9: sioedge.v1.Emit.args:type_name -> google.protobuf.ListValue
+	18, // 10: sioedge.v1.Emit.ttl:type_name -> google.protobuf.Duration
+	4,  // 11: sioedge.v1.Emit.ack:type_name -> sioedge.v1.AckRequest
+	18, // 12: sioedge.v1.AckRequest.timeout:type_name -> google.protobuf.Duration
+	2,  // 13: sioedge.v1.Join.target:type_name -> sioedge.v1.Target
+	2,  // 14: sioedge.v1.LeaveRooms.target:type_name -> sioedge.v1.Target
+	2,  // 15: sioedge.v1.Disconnect.target:type_name -> sioedge.v1.Target
+	15, // 16: sioedge.v1.UpdateSession.set:type_name -> sioedge.v1.UpdateSession.SetEntry
+	16, // 17: sioedge.v1.Tell.payload:type_name -> sioedge.v1.Payload
+	17, // 18: sioedge.v1.Tell.args:type_name -> google.protobuf.ListValue
+	4,  // 19: sioedge.v1.Tell.ack:type_name -> sioedge.v1.AckRequest
+	16, // 20: sioedge.v1.Answer.payload:type_name -> sioedge.v1.Payload
+	19, // 21: sioedge.v1.CommandResult.status:type_name -> google.rpc.Status
+	12, // 22: sioedge.v1.CommandResult.receipt:type_name -> sioedge.v1.Receipt
+	0,  // 23: sioedge.v1.ClientAck.outcome:type_name -> sioedge.v1.AckOutcome
+	16, // 24: sioedge.v1.ClientAck.payload:type_name -> sioedge.v1.Payload
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_command_proto_init() }
@@ -1380,6 +1471,7 @@ func file_sioedge_v1_command_proto_init() {
 		(*Command_Disconnect)(nil),
 		(*Command_Update)(nil),
 		(*Command_Tell)(nil),
+		(*Command_Answer)(nil),
 	}
 	file_sioedge_v1_command_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
@@ -1388,7 +1480,7 @@ func file_sioedge_v1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_command_proto_rawDesc), len(file_sioedge_v1_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -206,7 +206,6 @@ type SubscribeRequest struct {
 	//	*SubscribeRequest_Commands
 	//	*SubscribeRequest_Heartbeat
 	//	*SubscribeRequest_Replies
-	//	*SubscribeRequest_Answer
 	//	*SubscribeRequest_Leave
 	Message       isSubscribeRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
@@ -322,15 +321,6 @@ func (x *SubscribeRequest) GetReplies() *ReplyBatch {
 	return nil
 }
 
-func (x *SubscribeRequest) GetAnswer() *Answer {
-	if x != nil {
-		if x, ok := x.Message.(*SubscribeRequest_Answer); ok {
-			return x.Answer
-		}
-	}
-	return nil
-}
-
 func (x *SubscribeRequest) GetLeave() *Leave {
 	if x != nil {
 		if x, ok := x.Message.(*SubscribeRequest_Leave); ok {
@@ -385,11 +375,6 @@ type SubscribeRequest_Replies struct {
 	Replies *ReplyBatch `protobuf:"bytes,9,opt,name=replies,proto3,oneof"`
 }
 
-type SubscribeRequest_Answer struct {
-	// Answers a Told.
-	Answer *Answer `protobuf:"bytes,10,opt,name=answer,proto3,oneof"`
-}
-
 type SubscribeRequest_Leave struct {
 	// Ends the membership: nothing new is delivered, what is outstanding may still be settled,
 	// then the backend closes its side. Sessions move to other members at once.
@@ -411,8 +396,6 @@ func (*SubscribeRequest_Commands) isSubscribeRequest_Message() {}
 func (*SubscribeRequest_Heartbeat) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Replies) isSubscribeRequest_Message() {}
-
-func (*SubscribeRequest_Answer) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Leave) isSubscribeRequest_Message() {}
 
@@ -798,7 +781,9 @@ type Ack struct {
 	// them, in order.
 	Nacks []*Nack `protobuf:"bytes,2,rep,name=nacks,proto3" json:"nacks,omitempty"`
 	// Still being handled: their ack deadline starts again.
-	Extend        []*DeliveryRange `protobuf:"bytes,3,rep,name=extend,proto3" json:"extend,omitempty"`
+	Extend []*DeliveryRange `protobuf:"bytes,3,rep,name=extend,proto3" json:"extend,omitempty"`
+	// Told up to this told_id were heard and are not sent again. 0: none.
+	Told          uint64 `protobuf:"varint,4,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -852,6 +837,13 @@ func (x *Ack) GetExtend() []*DeliveryRange {
 		return x.Extend
 	}
 	return nil
+}
+
+func (x *Ack) GetTold() uint64 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
 }
 
 // DeliveryRange is the ids first to last, both included.
@@ -1357,72 +1349,6 @@ func (x *CommandBatch) GetCommands() []*Command {
 	return nil
 }
 
-// Answer answers a Told that wants it. A second answer, or one that comes late, is ignored. It may
-// come on a later stream of the same member, but not over a restart of the edge.
-type Answer struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Told.told_id.
-	ToldId uint64 `protobuf:"varint,1,opt,name=told_id,json=toldId,proto3" json:"told_id,omitempty"`
-	// The arguments of the answer.
-	Payload *Payload `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
-	// There is nobody here to answer, as in a process without such a namespace. The member counts as
-	// one that has left.
-	Absent        bool `protobuf:"varint,3,opt,name=absent,proto3" json:"absent,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Answer) Reset() {
-	*x = Answer{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Answer) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Answer) ProtoMessage() {}
-
-func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
-func (*Answer) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *Answer) GetToldId() uint64 {
-	if x != nil {
-		return x.ToldId
-	}
-	return 0
-}
-
-func (x *Answer) GetPayload() *Payload {
-	if x != nil {
-		return x.Payload
-	}
-	return nil
-}
-
-func (x *Answer) GetAbsent() bool {
-	if x != nil {
-		return x.Absent
-	}
-	return false
-}
-
 // Heartbeat asks for a Progress.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1434,7 +1360,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1372,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1385,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Heartbeat) GetNonce() uint64 {
@@ -1478,7 +1404,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1416,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1429,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{15}
 }
 
 // SubscribeResponse is a message from the edge.
@@ -1531,7 +1457,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1469,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1482,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubscribeResponse) GetMessage() isSubscribeResponse_Message {
@@ -1753,7 +1679,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +1691,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +1704,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Welcome) GetProtocolVersion() uint32 {
@@ -1845,7 +1771,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1783,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1796,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Cursor) GetEdgeId() string {
@@ -1906,7 +1832,7 @@ type DeliveryBatch struct {
 
 func (x *DeliveryBatch) Reset() {
 	*x = DeliveryBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +1844,7 @@ func (x *DeliveryBatch) String() string {
 func (*DeliveryBatch) ProtoMessage() {}
 
 func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +1857,7 @@ func (x *DeliveryBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryBatch.ProtoReflect.Descriptor instead.
 func (*DeliveryBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeliveryBatch) GetDeliveries() []*Delivery {
@@ -1959,7 +1885,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +1897,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +1910,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Delivery) GetDeliveryId() uint64 {
@@ -2026,7 +1952,7 @@ type CommandResultBatch struct {
 
 func (x *CommandResultBatch) Reset() {
 	*x = CommandResultBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +1964,7 @@ func (x *CommandResultBatch) String() string {
 func (*CommandResultBatch) ProtoMessage() {}
 
 func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +1977,7 @@ func (x *CommandResultBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResultBatch.ProtoReflect.Descriptor instead.
 func (*CommandResultBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CommandResultBatch) GetResults() []*CommandResult {
@@ -2074,7 +2000,7 @@ type ClientAckBatch struct {
 
 func (x *ClientAckBatch) Reset() {
 	*x = ClientAckBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2012,7 @@ func (x *ClientAckBatch) String() string {
 func (*ClientAckBatch) ProtoMessage() {}
 
 func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2025,7 @@ func (x *ClientAckBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAckBatch.ProtoReflect.Descriptor instead.
 func (*ClientAckBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ClientAckBatch) GetAcks() []*ClientAck {
@@ -2131,7 +2057,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2069,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2082,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Assignment) GetGained() []*Session {
@@ -2187,7 +2113,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2125,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2138,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Snapshot) GetSessions() []*Session {
@@ -2240,7 +2166,7 @@ type ToldBatch struct {
 
 func (x *ToldBatch) Reset() {
 	*x = ToldBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2178,7 @@ func (x *ToldBatch) String() string {
 func (*ToldBatch) ProtoMessage() {}
 
 func (x *ToldBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2191,7 @@ func (x *ToldBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToldBatch.ProtoReflect.Descriptor instead.
 func (*ToldBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{26}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ToldBatch) GetTold() []*Told {
@@ -2278,7 +2204,8 @@ func (x *ToldBatch) GetTold() []*Told {
 // Told is what a Tell said.
 type Told struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Comes back in Answer. 0: nobody waits for one.
+	// Grows from one to the next, over lost streams too: what is sent again has the id it had. Begins
+	// anew when the edge does.
 	ToldId uint64 `protobuf:"varint,1,opt,name=told_id,json=toldId,proto3" json:"told_id,omitempty"`
 	// Who said it. Empty: a caller without a subscription.
 	MemberId string `protobuf:"bytes,2,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
@@ -2287,14 +2214,16 @@ type Told struct {
 	// Tell.event.
 	Event string `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
 	// The arguments.
-	Payload       *Payload `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload *Payload `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	// Somebody waits for an Answer.
+	Asks          bool `protobuf:"varint,6,opt,name=asks,proto3" json:"asks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Told) Reset() {
 	*x = Told{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2235,7 @@ func (x *Told) String() string {
 func (*Told) ProtoMessage() {}
 
 func (x *Told) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2248,7 @@ func (x *Told) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Told.ProtoReflect.Descriptor instead.
 func (*Told) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{27}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Told) GetToldId() uint64 {
@@ -2357,6 +2286,13 @@ func (x *Told) GetPayload() *Payload {
 	return nil
 }
 
+func (x *Told) GetAsks() bool {
+	if x != nil {
+		return x.Asks
+	}
+	return false
+}
+
 // SessionChangeBatch is changes in no order.
 type SessionChangeBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2368,7 +2304,7 @@ type SessionChangeBatch struct {
 
 func (x *SessionChangeBatch) Reset() {
 	*x = SessionChangeBatch{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2380,7 +2316,7 @@ func (x *SessionChangeBatch) String() string {
 func (*SessionChangeBatch) ProtoMessage() {}
 
 func (x *SessionChangeBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2393,7 +2329,7 @@ func (x *SessionChangeBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChangeBatch.ProtoReflect.Descriptor instead.
 func (*SessionChangeBatch) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{28}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SessionChangeBatch) GetChanges() []*SessionChange {
@@ -2426,7 +2362,7 @@ type SessionChange struct {
 
 func (x *SessionChange) Reset() {
 	*x = SessionChange{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2374,7 @@ func (x *SessionChange) String() string {
 func (*SessionChange) ProtoMessage() {}
 
 func (x *SessionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2387,7 @@ func (x *SessionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionChange.ProtoReflect.Descriptor instead.
 func (*SessionChange) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{29}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SessionChange) GetSid() string {
@@ -2507,7 +2443,7 @@ type Draining struct {
 
 func (x *Draining) Reset() {
 	*x = Draining{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2455,7 @@ func (x *Draining) String() string {
 func (*Draining) ProtoMessage() {}
 
 func (x *Draining) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2468,7 @@ func (x *Draining) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draining.ProtoReflect.Descriptor instead.
 func (*Draining) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{30}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Draining) GetWithin() *durationpb.Duration {
@@ -2557,7 +2493,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[31]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2569,7 +2505,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_sioedge_v1_event_service_proto_msgTypes[31]
+	mi := &file_sioedge_v1_event_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2582,7 +2518,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{31}
+	return file_sioedge_v1_event_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Progress) GetNonce() uint64 {
@@ -2611,7 +2547,7 @@ var File_sioedge_v1_event_service_proto protoreflect.FileDescriptor
 const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1esioedge/v1/event_service.proto\x12\n" +
-	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\xfe\x03\n" +
+	"sioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sioedge/v1/command.proto\x1a\x16sioedge/v1/event.proto\x1a\x18sioedge/v1/session.proto\"\xd0\x03\n" +
 	"\x10SubscribeRequest\x12)\n" +
 	"\x05hello\x18\x01 \x01(\v2\x11.sioedge.v1.HelloH\x00R\x05hello\x12-\n" +
 	"\x04flow\x18\x02 \x01(\v2\x17.sioedge.v1.FlowControlH\x00R\x04flow\x12#\n" +
@@ -2620,9 +2556,7 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\bdecision\x18\x05 \x01(\v2\x1b.sioedge.v1.ConnectDecisionH\x00R\bdecision\x126\n" +
 	"\bcommands\x18\x06 \x01(\v2\x18.sioedge.v1.CommandBatchH\x00R\bcommands\x125\n" +
 	"\theartbeat\x18\a \x01(\v2\x15.sioedge.v1.HeartbeatH\x00R\theartbeat\x122\n" +
-	"\areplies\x18\t \x01(\v2\x16.sioedge.v1.ReplyBatchH\x00R\areplies\x12,\n" +
-	"\x06answer\x18\n" +
-	" \x01(\v2\x12.sioedge.v1.AnswerH\x00R\x06answer\x12)\n" +
+	"\areplies\x18\t \x01(\v2\x16.sioedge.v1.ReplyBatchH\x00R\areplies\x12)\n" +
 	"\x05leave\x18\b \x01(\v2\x11.sioedge.v1.LeaveH\x00R\x05leaveB\t\n" +
 	"\amessage\"\x9c\x02\n" +
 	"\x05Hello\x12)\n" +
@@ -2654,11 +2588,12 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\x16max_outstanding_events\x18\x01 \x01(\rR\x14maxOutstandingEvents\x122\n" +
 	"\x15max_outstanding_bytes\x18\x02 \x01(\x04R\x13maxOutstandingBytes\x12=\n" +
 	"\x1bmax_outstanding_per_session\x18\x03 \x01(\rR\x18maxOutstandingPerSession\x12\x16\n" +
-	"\x06paused\x18\x04 \x01(\bR\x06paused\"\x8f\x01\n" +
+	"\x06paused\x18\x04 \x01(\bR\x06paused\"\xa3\x01\n" +
 	"\x03Ack\x12-\n" +
 	"\x04done\x18\x01 \x03(\v2\x19.sioedge.v1.DeliveryRangeR\x04done\x12&\n" +
 	"\x05nacks\x18\x02 \x03(\v2\x10.sioedge.v1.NackR\x05nacks\x121\n" +
-	"\x06extend\x18\x03 \x03(\v2\x19.sioedge.v1.DeliveryRangeR\x06extend\"9\n" +
+	"\x06extend\x18\x03 \x03(\v2\x19.sioedge.v1.DeliveryRangeR\x06extend\x12\x12\n" +
+	"\x04told\x18\x04 \x01(\x04R\x04told\"9\n" +
 	"\rDeliveryRange\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x04R\x04last\"\x9c\x01\n" +
@@ -2697,11 +2632,7 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1b\n" +
 	"\tdata_json\x18\x02 \x01(\fR\bdataJson\"?\n" +
 	"\fCommandBatch\x12/\n" +
-	"\bcommands\x18\x01 \x03(\v2\x13.sioedge.v1.CommandR\bcommands\"h\n" +
-	"\x06Answer\x12\x17\n" +
-	"\atold_id\x18\x01 \x01(\x04R\x06toldId\x12-\n" +
-	"\apayload\x18\x02 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12\x16\n" +
-	"\x06absent\x18\x03 \x01(\bR\x06absent\"!\n" +
+	"\bcommands\x18\x01 \x03(\v2\x13.sioedge.v1.CommandR\bcommands\"!\n" +
 	"\tHeartbeat\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\"\a\n" +
 	"\x05Leave\"\xc6\x04\n" +
@@ -2758,13 +2689,14 @@ const file_sioedge_v1_event_service_proto_rawDesc = "" +
 	"\bsessions\x18\x01 \x03(\v2\x13.sioedge.v1.SessionR\bsessions\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\"1\n" +
 	"\tToldBatch\x12$\n" +
-	"\x04told\x18\x01 \x03(\v2\x10.sioedge.v1.ToldR\x04told\"\x9f\x01\n" +
+	"\x04told\x18\x01 \x03(\v2\x10.sioedge.v1.ToldR\x04told\"\xb3\x01\n" +
 	"\x04Told\x12\x17\n" +
 	"\atold_id\x18\x01 \x01(\x04R\x06toldId\x12\x1b\n" +
 	"\tmember_id\x18\x02 \x01(\tR\bmemberId\x12\x1c\n" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x14\n" +
 	"\x05event\x18\x04 \x01(\tR\x05event\x12-\n" +
-	"\apayload\x18\x05 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\"I\n" +
+	"\apayload\x18\x05 \x01(\v2\x13.sioedge.v1.PayloadR\apayload\x12\x12\n" +
+	"\x04asks\x18\x06 \x01(\bR\x04asks\"I\n" +
 	"\x12SessionChangeBatch\x123\n" +
 	"\achanges\x18\x01 \x03(\v2\x19.sioedge.v1.SessionChangeR\achanges\"\xa6\x01\n" +
 	"\rSessionChange\x12\x10\n" +
@@ -2812,7 +2744,7 @@ func file_sioedge_v1_event_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_sioedge_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(DeliveryMode)(0),           // 0: sioedge.v1.DeliveryMode
 	(OverflowAction)(0),         // 1: sioedge.v1.OverflowAction
@@ -2831,35 +2763,34 @@ var file_sioedge_v1_event_service_proto_goTypes = []any{
 	(*Accept)(nil),              // 14: sioedge.v1.Accept
 	(*Reject)(nil),              // 15: sioedge.v1.Reject
 	(*CommandBatch)(nil),        // 16: sioedge.v1.CommandBatch
-	(*Answer)(nil),              // 17: sioedge.v1.Answer
-	(*Heartbeat)(nil),           // 18: sioedge.v1.Heartbeat
-	(*Leave)(nil),               // 19: sioedge.v1.Leave
-	(*SubscribeResponse)(nil),   // 20: sioedge.v1.SubscribeResponse
-	(*Welcome)(nil),             // 21: sioedge.v1.Welcome
-	(*Cursor)(nil),              // 22: sioedge.v1.Cursor
-	(*DeliveryBatch)(nil),       // 23: sioedge.v1.DeliveryBatch
-	(*Delivery)(nil),            // 24: sioedge.v1.Delivery
-	(*CommandResultBatch)(nil),  // 25: sioedge.v1.CommandResultBatch
-	(*ClientAckBatch)(nil),      // 26: sioedge.v1.ClientAckBatch
-	(*Assignment)(nil),          // 27: sioedge.v1.Assignment
-	(*Snapshot)(nil),            // 28: sioedge.v1.Snapshot
-	(*ToldBatch)(nil),           // 29: sioedge.v1.ToldBatch
-	(*Told)(nil),                // 30: sioedge.v1.Told
-	(*SessionChangeBatch)(nil),  // 31: sioedge.v1.SessionChangeBatch
-	(*SessionChange)(nil),       // 32: sioedge.v1.SessionChange
-	(*Draining)(nil),            // 33: sioedge.v1.Draining
-	(*Progress)(nil),            // 34: sioedge.v1.Progress
-	nil,                         // 35: sioedge.v1.Accept.AttributesEntry
-	(*durationpb.Duration)(nil), // 36: google.protobuf.Duration
-	(EventKind)(0),              // 37: sioedge.v1.EventKind
-	(*Payload)(nil),             // 38: sioedge.v1.Payload
-	(*Emit)(nil),                // 39: sioedge.v1.Emit
-	(*Command)(nil),             // 40: sioedge.v1.Command
-	(*Event)(nil),               // 41: sioedge.v1.Event
-	(*CommandResult)(nil),       // 42: sioedge.v1.CommandResult
-	(*ClientAck)(nil),           // 43: sioedge.v1.ClientAck
-	(*AckSummary)(nil),          // 44: sioedge.v1.AckSummary
-	(*Session)(nil),             // 45: sioedge.v1.Session
+	(*Heartbeat)(nil),           // 17: sioedge.v1.Heartbeat
+	(*Leave)(nil),               // 18: sioedge.v1.Leave
+	(*SubscribeResponse)(nil),   // 19: sioedge.v1.SubscribeResponse
+	(*Welcome)(nil),             // 20: sioedge.v1.Welcome
+	(*Cursor)(nil),              // 21: sioedge.v1.Cursor
+	(*DeliveryBatch)(nil),       // 22: sioedge.v1.DeliveryBatch
+	(*Delivery)(nil),            // 23: sioedge.v1.Delivery
+	(*CommandResultBatch)(nil),  // 24: sioedge.v1.CommandResultBatch
+	(*ClientAckBatch)(nil),      // 25: sioedge.v1.ClientAckBatch
+	(*Assignment)(nil),          // 26: sioedge.v1.Assignment
+	(*Snapshot)(nil),            // 27: sioedge.v1.Snapshot
+	(*ToldBatch)(nil),           // 28: sioedge.v1.ToldBatch
+	(*Told)(nil),                // 29: sioedge.v1.Told
+	(*SessionChangeBatch)(nil),  // 30: sioedge.v1.SessionChangeBatch
+	(*SessionChange)(nil),       // 31: sioedge.v1.SessionChange
+	(*Draining)(nil),            // 32: sioedge.v1.Draining
+	(*Progress)(nil),            // 33: sioedge.v1.Progress
+	nil,                         // 34: sioedge.v1.Accept.AttributesEntry
+	(*durationpb.Duration)(nil), // 35: google.protobuf.Duration
+	(EventKind)(0),              // 36: sioedge.v1.EventKind
+	(*Payload)(nil),             // 37: sioedge.v1.Payload
+	(*Emit)(nil),                // 38: sioedge.v1.Emit
+	(*Command)(nil),             // 39: sioedge.v1.Command
+	(*Event)(nil),               // 40: sioedge.v1.Event
+	(*CommandResult)(nil),       // 41: sioedge.v1.CommandResult
+	(*ClientAck)(nil),           // 42: sioedge.v1.ClientAck
+	(*AckSummary)(nil),          // 43: sioedge.v1.AckSummary
+	(*Session)(nil),             // 44: sioedge.v1.Session
 }
 var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	4,  // 0: sioedge.v1.SubscribeRequest.hello:type_name -> sioedge.v1.Hello
@@ -2868,63 +2799,61 @@ var file_sioedge_v1_event_service_proto_depIdxs = []int32{
 	11, // 3: sioedge.v1.SubscribeRequest.reply:type_name -> sioedge.v1.Reply
 	13, // 4: sioedge.v1.SubscribeRequest.decision:type_name -> sioedge.v1.ConnectDecision
 	16, // 5: sioedge.v1.SubscribeRequest.commands:type_name -> sioedge.v1.CommandBatch
-	18, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
+	17, // 6: sioedge.v1.SubscribeRequest.heartbeat:type_name -> sioedge.v1.Heartbeat
 	12, // 7: sioedge.v1.SubscribeRequest.replies:type_name -> sioedge.v1.ReplyBatch
-	17, // 8: sioedge.v1.SubscribeRequest.answer:type_name -> sioedge.v1.Answer
-	19, // 9: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
-	5,  // 10: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
-	7,  // 11: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
-	22, // 12: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
-	6,  // 13: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
-	36, // 14: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
-	36, // 15: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
-	0,  // 16: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
-	1,  // 17: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
-	36, // 18: sioedge.v1.GroupSpec.retention:type_name -> google.protobuf.Duration
-	37, // 19: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
-	9,  // 20: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
-	10, // 21: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
-	9,  // 22: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
-	36, // 23: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
-	38, // 24: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
-	11, // 25: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
-	14, // 26: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
-	15, // 27: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
-	35, // 28: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
-	39, // 29: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
-	40, // 30: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
-	38, // 31: sioedge.v1.Answer.payload:type_name -> sioedge.v1.Payload
-	21, // 32: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
-	23, // 33: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
-	25, // 34: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
-	26, // 35: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
-	27, // 36: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
-	28, // 37: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
-	33, // 38: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
-	34, // 39: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
-	29, // 40: sioedge.v1.SubscribeResponse.told:type_name -> sioedge.v1.ToldBatch
-	31, // 41: sioedge.v1.SubscribeResponse.changes:type_name -> sioedge.v1.SessionChangeBatch
-	2,  // 42: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
-	7,  // 43: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
-	24, // 44: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
-	41, // 45: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
-	42, // 46: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
-	43, // 47: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
-	44, // 48: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
-	45, // 49: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
-	45, // 50: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
-	30, // 51: sioedge.v1.ToldBatch.told:type_name -> sioedge.v1.Told
-	38, // 52: sioedge.v1.Told.payload:type_name -> sioedge.v1.Payload
-	32, // 53: sioedge.v1.SessionChangeBatch.changes:type_name -> sioedge.v1.SessionChange
-	36, // 54: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
-	36, // 55: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
-	3,  // 56: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
-	20, // 57: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
-	57, // [57:58] is the sub-list for method output_type
-	56, // [56:57] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	18, // 8: sioedge.v1.SubscribeRequest.leave:type_name -> sioedge.v1.Leave
+	5,  // 9: sioedge.v1.Hello.spec:type_name -> sioedge.v1.GroupSpec
+	7,  // 10: sioedge.v1.Hello.flow:type_name -> sioedge.v1.FlowControl
+	21, // 11: sioedge.v1.Hello.resume:type_name -> sioedge.v1.Cursor
+	6,  // 12: sioedge.v1.GroupSpec.routes:type_name -> sioedge.v1.Route
+	35, // 13: sioedge.v1.GroupSpec.ack_deadline:type_name -> google.protobuf.Duration
+	35, // 14: sioedge.v1.GroupSpec.member_grace:type_name -> google.protobuf.Duration
+	0,  // 15: sioedge.v1.GroupSpec.delivery:type_name -> sioedge.v1.DeliveryMode
+	1,  // 16: sioedge.v1.GroupSpec.on_overflow:type_name -> sioedge.v1.OverflowAction
+	35, // 17: sioedge.v1.GroupSpec.retention:type_name -> google.protobuf.Duration
+	36, // 18: sioedge.v1.Route.kinds:type_name -> sioedge.v1.EventKind
+	9,  // 19: sioedge.v1.Ack.done:type_name -> sioedge.v1.DeliveryRange
+	10, // 20: sioedge.v1.Ack.nacks:type_name -> sioedge.v1.Nack
+	9,  // 21: sioedge.v1.Ack.extend:type_name -> sioedge.v1.DeliveryRange
+	35, // 22: sioedge.v1.Nack.retry_after:type_name -> google.protobuf.Duration
+	37, // 23: sioedge.v1.Reply.payload:type_name -> sioedge.v1.Payload
+	11, // 24: sioedge.v1.ReplyBatch.replies:type_name -> sioedge.v1.Reply
+	14, // 25: sioedge.v1.ConnectDecision.accept:type_name -> sioedge.v1.Accept
+	15, // 26: sioedge.v1.ConnectDecision.reject:type_name -> sioedge.v1.Reject
+	34, // 27: sioedge.v1.Accept.attributes:type_name -> sioedge.v1.Accept.AttributesEntry
+	38, // 28: sioedge.v1.Accept.greeting:type_name -> sioedge.v1.Emit
+	39, // 29: sioedge.v1.CommandBatch.commands:type_name -> sioedge.v1.Command
+	20, // 30: sioedge.v1.SubscribeResponse.welcome:type_name -> sioedge.v1.Welcome
+	22, // 31: sioedge.v1.SubscribeResponse.deliveries:type_name -> sioedge.v1.DeliveryBatch
+	24, // 32: sioedge.v1.SubscribeResponse.results:type_name -> sioedge.v1.CommandResultBatch
+	25, // 33: sioedge.v1.SubscribeResponse.client_acks:type_name -> sioedge.v1.ClientAckBatch
+	26, // 34: sioedge.v1.SubscribeResponse.assignment:type_name -> sioedge.v1.Assignment
+	27, // 35: sioedge.v1.SubscribeResponse.snapshot:type_name -> sioedge.v1.Snapshot
+	32, // 36: sioedge.v1.SubscribeResponse.draining:type_name -> sioedge.v1.Draining
+	33, // 37: sioedge.v1.SubscribeResponse.progress:type_name -> sioedge.v1.Progress
+	28, // 38: sioedge.v1.SubscribeResponse.told:type_name -> sioedge.v1.ToldBatch
+	30, // 39: sioedge.v1.SubscribeResponse.changes:type_name -> sioedge.v1.SessionChangeBatch
+	2,  // 40: sioedge.v1.Welcome.resume:type_name -> sioedge.v1.ResumeOutcome
+	7,  // 41: sioedge.v1.Welcome.flow:type_name -> sioedge.v1.FlowControl
+	23, // 42: sioedge.v1.DeliveryBatch.deliveries:type_name -> sioedge.v1.Delivery
+	40, // 43: sioedge.v1.Delivery.event:type_name -> sioedge.v1.Event
+	41, // 44: sioedge.v1.CommandResultBatch.results:type_name -> sioedge.v1.CommandResult
+	42, // 45: sioedge.v1.ClientAckBatch.acks:type_name -> sioedge.v1.ClientAck
+	43, // 46: sioedge.v1.ClientAckBatch.summaries:type_name -> sioedge.v1.AckSummary
+	44, // 47: sioedge.v1.Assignment.gained:type_name -> sioedge.v1.Session
+	44, // 48: sioedge.v1.Snapshot.sessions:type_name -> sioedge.v1.Session
+	29, // 49: sioedge.v1.ToldBatch.told:type_name -> sioedge.v1.Told
+	37, // 50: sioedge.v1.Told.payload:type_name -> sioedge.v1.Payload
+	31, // 51: sioedge.v1.SessionChangeBatch.changes:type_name -> sioedge.v1.SessionChange
+	35, // 52: sioedge.v1.Draining.within:type_name -> google.protobuf.Duration
+	35, // 53: sioedge.v1.Progress.backlog_age:type_name -> google.protobuf.Duration
+	3,  // 54: sioedge.v1.EventService.Subscribe:input_type -> sioedge.v1.SubscribeRequest
+	19, // 55: sioedge.v1.EventService.Subscribe:output_type -> sioedge.v1.SubscribeResponse
+	55, // [55:56] is the sub-list for method output_type
+	54, // [54:55] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_event_service_proto_init() }
@@ -2944,14 +2873,13 @@ func file_sioedge_v1_event_service_proto_init() {
 		(*SubscribeRequest_Commands)(nil),
 		(*SubscribeRequest_Heartbeat)(nil),
 		(*SubscribeRequest_Replies)(nil),
-		(*SubscribeRequest_Answer)(nil),
 		(*SubscribeRequest_Leave)(nil),
 	}
 	file_sioedge_v1_event_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*ConnectDecision_Accept)(nil),
 		(*ConnectDecision_Reject)(nil),
 	}
-	file_sioedge_v1_event_service_proto_msgTypes[17].OneofWrappers = []any{
+	file_sioedge_v1_event_service_proto_msgTypes[16].OneofWrappers = []any{
 		(*SubscribeResponse_Welcome)(nil),
 		(*SubscribeResponse_Deliveries)(nil),
 		(*SubscribeResponse_Results)(nil),
@@ -2969,7 +2897,7 @@ func file_sioedge_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_event_service_proto_rawDesc), len(file_sioedge_v1_event_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   33,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

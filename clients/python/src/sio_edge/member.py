@@ -9,7 +9,7 @@ import inspect
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import Any
@@ -165,6 +165,17 @@ class Member:
             if message.snapshot.last:
                 self.ready.set()
                 self._over(gone)
+        elif kind == "told":
+            self._told(message.told.told)
+
+    def _told(self, told: Iterable[event_service_pb2.Told]) -> None:
+        # python-socketio has no words between servers: nobody is there to hear, or to answer.
+        for one in told:
+            if one.asks:
+                answer = command_pb2.Answer(told_id=one.told_id, absent=True)
+                self.outbox.send(command_pb2.Command(answer=answer))
+            heard = event_service_pb2.Ack(told=one.told_id)
+        self.outbox.push(event_service_pb2.SubscribeRequest(ack=heard))
 
     def lost(self) -> None:
         """The stream is over."""

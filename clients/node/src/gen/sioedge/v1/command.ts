@@ -71,6 +71,10 @@ export interface Command {
    */
   tell: Tell | undefined;
   /**
+   * Answer what a member was told. Only on a stream.
+   */
+  answer: Answer | undefined;
+  /**
    * True: a result is sent only if the command fails.
    */
   quiet: boolean;
@@ -82,7 +86,7 @@ export interface Command {
 }
 
 export function readCommand(r: Reader, end: number): Command {
-  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, tell: undefined, quiet: false, traceParent: "" };
+  const m: Command = { commandId: "", emit: undefined, join: undefined, leave: undefined, disconnect: undefined, update: undefined, tell: undefined, answer: undefined, quiet: false, traceParent: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -93,6 +97,7 @@ export function readCommand(r: Reader, end: number): Command {
       case 42: m.disconnect = r.message(readDisconnect); break;
       case 50: m.update = r.message(readUpdateSession); break;
       case 74: m.tell = r.message(readTell); break;
+      case 82: m.answer = r.message(readAnswer); break;
       case 56: m.quiet = r.bool(); break;
       case 66: m.traceParent = r.string(); break;
       default: r.skip(tag);
@@ -109,6 +114,7 @@ export function writeCommand(w: Writer, m: Init<Command>): void {
   if (m.disconnect !== undefined) { w.tag(42); w.message(writeDisconnect, m.disconnect); }
   if (m.update !== undefined) { w.tag(50); w.message(writeUpdateSession, m.update); }
   if (m.tell !== undefined) { w.tag(74); w.message(writeTell, m.tell); }
+  if (m.answer !== undefined) { w.tag(82); w.message(writeAnswer, m.answer); }
   if (m.quiet) { w.tag(56); w.bool(m.quiet); }
   if (m.traceParent?.length) { w.tag(66); w.string(m.traceParent); }
 }
@@ -427,10 +433,10 @@ export function writeUpdateSession(w: Writer, m: Init<UpdateSession>): void {
 
 /**
  * Tell says something to the members of a group, of which clients learn nothing: every member
- * that is attached, or expected back within the grace, but not the one that sends it. Those who
- * are away get it when they are back; 1,024 messages or 8 MiB wait for each, more are dropped.
- * What is on its way when a stream breaks is lost. NOT_FOUND with GROUP_UNKNOWN if there is no
- * such group.
+ * that is attached, or expected back within the grace, but not the one that sends it. It waits
+ * for each until Ack.told says that it was heard, at least once and over lost streams, but not over
+ * a restart of the edge. 1,024 messages or 8 MiB wait for one member; more are dropped. NOT_FOUND
+ * with GROUP_UNKNOWN if there is no such group.
  */
 export interface Tell {
   /**
@@ -484,6 +490,45 @@ export function writeTell(w: Writer, m: Init<Tell>): void {
   if (m.payload !== undefined) { w.tag(34); w.message(writePayload, m.payload); }
   if (m.args !== undefined) { w.tag(42); w.message(writeListValue, m.args); }
   if (m.ack !== undefined) { w.tag(50); w.message(writeAckRequest, m.ack); }
+}
+
+/**
+ * Answer answers a Told that asks. A second answer, or one that comes late, does nothing.
+ */
+export interface Answer {
+  /**
+   * Told.told_id.
+   */
+  toldId: number;
+  /**
+   * The arguments of the answer, with the limits of Emit.payload.
+   */
+  payload: Payload | undefined;
+  /**
+   * There is nobody here to answer, as in a process without such a namespace. The member counts as
+   * one that has left.
+   */
+  absent: boolean;
+}
+
+export function readAnswer(r: Reader, end: number): Answer {
+  const m: Answer = { toldId: 0, payload: undefined, absent: false };
+  while (r.pos < end) {
+    const tag = r.uint32();
+    switch (tag) {
+      case 8: m.toldId = r.uint64(); break;
+      case 18: m.payload = r.message(readPayload); break;
+      case 24: m.absent = r.bool(); break;
+      default: r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function writeAnswer(w: Writer, m: Init<Answer>): void {
+  if (m.toldId) { w.tag(8); w.uint64(m.toldId); }
+  if (m.payload !== undefined) { w.tag(18); w.message(writePayload, m.payload); }
+  if (m.absent) { w.tag(24); w.bool(m.absent); }
 }
 
 /**

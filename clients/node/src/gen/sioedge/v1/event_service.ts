@@ -110,10 +110,6 @@ export interface SubscribeRequest {
    */
   replies: ReplyBatch | undefined;
   /**
-   * Answers a Told.
-   */
-  answer: Answer | undefined;
-  /**
    * Ends the membership: nothing new is delivered, what is outstanding may still be settled,
    * then the backend closes its side. Sessions move to other members at once.
    */
@@ -121,7 +117,7 @@ export interface SubscribeRequest {
 }
 
 export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
-  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, replies: undefined, answer: undefined, leave: undefined };
+  const m: SubscribeRequest = { hello: undefined, flow: undefined, ack: undefined, reply: undefined, decision: undefined, commands: undefined, heartbeat: undefined, replies: undefined, leave: undefined };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -133,7 +129,6 @@ export function readSubscribeRequest(r: Reader, end: number): SubscribeRequest {
       case 50: m.commands = r.message(readCommandBatch); break;
       case 58: m.heartbeat = r.message(readHeartbeat); break;
       case 74: m.replies = r.message(readReplyBatch); break;
-      case 82: m.answer = r.message(readAnswer); break;
       case 66: m.leave = r.message(readLeave); break;
       default: r.skip(tag);
     }
@@ -150,7 +145,6 @@ export function writeSubscribeRequest(w: Writer, m: Init<SubscribeRequest>): voi
   if (m.commands !== undefined) { w.tag(50); w.message(writeCommandBatch, m.commands); }
   if (m.heartbeat !== undefined) { w.tag(58); w.message(writeHeartbeat, m.heartbeat); }
   if (m.replies !== undefined) { w.tag(74); w.message(writeReplyBatch, m.replies); }
-  if (m.answer !== undefined) { w.tag(82); w.message(writeAnswer, m.answer); }
   if (m.leave !== undefined) { w.tag(66); w.message(writeLeave, m.leave); }
 }
 
@@ -405,16 +399,21 @@ export interface Ack {
    * Still being handled: their ack deadline starts again.
    */
   extend: DeliveryRange[];
+  /**
+   * Told up to this told_id were heard and are not sent again. 0: none.
+   */
+  told: number;
 }
 
 export function readAck(r: Reader, end: number): Ack {
-  const m: Ack = { done: [], nacks: [], extend: [] };
+  const m: Ack = { done: [], nacks: [], extend: [], told: 0 };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
       case 10: m.done.push(r.message(readDeliveryRange)); break;
       case 18: m.nacks.push(r.message(readNack)); break;
       case 26: m.extend.push(r.message(readDeliveryRange)); break;
+      case 32: m.told = r.uint64(); break;
       default: r.skip(tag);
     }
   }
@@ -425,6 +424,7 @@ export function writeAck(w: Writer, m: Init<Ack>): void {
   if (m.done) for (const v of m.done) { w.tag(10); w.message(writeDeliveryRange, v); }
   if (m.nacks) for (const v of m.nacks) { w.tag(18); w.message(writeNack, v); }
   if (m.extend) for (const v of m.extend) { w.tag(26); w.message(writeDeliveryRange, v); }
+  if (m.told) { w.tag(32); w.uint64(m.told); }
 }
 
 /**
@@ -703,46 +703,6 @@ export function readCommandBatch(r: Reader, end: number): CommandBatch {
 
 export function writeCommandBatch(w: Writer, m: Init<CommandBatch>): void {
   if (m.commands) for (const v of m.commands) { w.tag(10); w.message(writeCommand, v); }
-}
-
-/**
- * Answer answers a Told that wants it. A second answer, or one that comes late, is ignored. It may
- * come on a later stream of the same member, but not over a restart of the edge.
- */
-export interface Answer {
-  /**
-   * Told.told_id.
-   */
-  toldId: number;
-  /**
-   * The arguments of the answer.
-   */
-  payload: Payload | undefined;
-  /**
-   * There is nobody here to answer, as in a process without such a namespace. The member counts as
-   * one that has left.
-   */
-  absent: boolean;
-}
-
-export function readAnswer(r: Reader, end: number): Answer {
-  const m: Answer = { toldId: 0, payload: undefined, absent: false };
-  while (r.pos < end) {
-    const tag = r.uint32();
-    switch (tag) {
-      case 8: m.toldId = r.uint64(); break;
-      case 18: m.payload = r.message(readPayload); break;
-      case 24: m.absent = r.bool(); break;
-      default: r.skip(tag);
-    }
-  }
-  return m;
-}
-
-export function writeAnswer(w: Writer, m: Init<Answer>): void {
-  if (m.toldId) { w.tag(8); w.uint64(m.toldId); }
-  if (m.payload !== undefined) { w.tag(18); w.message(writePayload, m.payload); }
-  if (m.absent) { w.tag(24); w.bool(m.absent); }
 }
 
 /**
@@ -1200,7 +1160,8 @@ export function writeToldBatch(w: Writer, m: Init<ToldBatch>): void {
  */
 export interface Told {
   /**
-   * Comes back in Answer. 0: nobody waits for one.
+   * Grows from one to the next, over lost streams too: what is sent again has the id it had. Begins
+   * anew when the edge does.
    */
   toldId: number;
   /**
@@ -1219,10 +1180,14 @@ export interface Told {
    * The arguments.
    */
   payload: Payload | undefined;
+  /**
+   * Somebody waits for an Answer.
+   */
+  asks: boolean;
 }
 
 export function readTold(r: Reader, end: number): Told {
-  const m: Told = { toldId: 0, memberId: "", namespace: "", event: "", payload: undefined };
+  const m: Told = { toldId: 0, memberId: "", namespace: "", event: "", payload: undefined, asks: false };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -1231,6 +1196,7 @@ export function readTold(r: Reader, end: number): Told {
       case 26: m.namespace = r.string(); break;
       case 34: m.event = r.string(); break;
       case 42: m.payload = r.message(readPayload); break;
+      case 48: m.asks = r.bool(); break;
       default: r.skip(tag);
     }
   }
@@ -1243,6 +1209,7 @@ export function writeTold(w: Writer, m: Init<Told>): void {
   if (m.namespace?.length) { w.tag(26); w.string(m.namespace); }
   if (m.event?.length) { w.tag(34); w.string(m.event); }
   if (m.payload !== undefined) { w.tag(42); w.message(writePayload, m.payload); }
+  if (m.asks) { w.tag(48); w.bool(m.asks); }
 }
 
 /**

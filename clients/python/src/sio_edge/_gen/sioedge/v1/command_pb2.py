@@ -28,7 +28,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from sio_edge._gen.sioedge.v1 import event_pb2 as sioedge_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sioedge/v1/command.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xb2\x02\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12 \n\x04\x65mit\x18\x02 \x01(\x0b\x32\x10.sioedge.v1.EmitH\x00\x12 \n\x04join\x18\x03 \x01(\x0b\x32\x10.sioedge.v1.JoinH\x00\x12\'\n\x05leave\x18\x04 \x01(\x0b\x32\x16.sioedge.v1.LeaveRoomsH\x00\x12,\n\ndisconnect\x18\x05 \x01(\x0b\x32\x16.sioedge.v1.DisconnectH\x00\x12+\n\x06update\x18\x06 \x01(\x0b\x32\x19.sioedge.v1.UpdateSessionH\x00\x12 \n\x04tell\x18\t \x01(\x0b\x32\x10.sioedge.v1.TellH\x00\x12\r\n\x05quiet\x18\x07 \x01(\x08\x12\x14\n\x0ctrace_parent\x18\x08 \x01(\tB\x04\n\x02op\"\x87\x01\n\x06Target\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05rooms\x18\x02 \x03(\t\x12\x0c\n\x04sids\x18\x03 \x03(\t\x12\x10\n\x08user_ids\x18\x04 \x03(\t\x12\x10\n\x08\x65veryone\x18\x05 \x01(\x08\x12\x14\n\x0c\x65xcept_rooms\x18\x06 \x03(\t\x12\x13\n\x0b\x65xcept_sids\x18\x07 \x03(\t\"\x8c\x02\n\x04\x45mit\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12$\n\x07payload\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12(\n\x04\x61rgs\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12\x10\n\x08volatile\x18\x05 \x01(\x08\x12\x15\n\x08\x63ompress\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x03\x61\x63k\x18\x08 \x01(\x0b\x32\x16.sioedge.v1.AckRequestB\x0b\n\t_compress\"8\n\nAckRequest\x12*\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x04Join\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05rooms\x18\x02 \x03(\t\"L\n\nLeaveRooms\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05rooms\x18\x02 \x03(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\"J\n\nDisconnect\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x18\n\x10\x63lose_connection\x18\x02 \x01(\x08\"\xb0\x01\n\rUpdateSession\x12\x0b\n\x03sid\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12/\n\x03set\x18\x03 \x03(\x0b\x32\".sioedge.v1.UpdateSession.SetEntry\x12\r\n\x05unset\x18\x04 \x03(\t\x12\x13\n\x0bif_revision\x18\x05 \x01(\x04\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\x04Tell\x12\r\n\x05group\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12$\n\x07payload\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12(\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12#\n\x03\x61\x63k\x18\x06 \x01(\x0b\x32\x16.sioedge.v1.AckRequest\"m\n\rCommandResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12$\n\x07receipt\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"V\n\x07Receipt\x12\x0f\n\x07matched\x18\x01 \x01(\x04\x12\x0f\n\x07written\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\x12\x18\n\x10repeated_command\x18\x04 \x01(\x08\"\x8e\x01\n\tClientAck\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\'\n\x07outcome\x18\x03 \x01(\x0e\x32\x16.sioedge.v1.AckOutcome\x12$\n\x07payload\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12\x11\n\tmember_id\x18\x05 \x01(\t\"{\n\nAckSummary\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\x04\x12\r\n\x05\x61\x63ked\x18\x03 \x01(\x04\x12\x11\n\ttimed_out\x18\x04 \x01(\x04\x12\x14\n\x0c\x64isconnected\x18\x05 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x04*\x92\x01\n\nAckOutcome\x12\x1b\n\x17\x41\x43K_OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43K_OUTCOME_ACKED\x10\x01\x12\x19\n\x15\x41\x43K_OUTCOME_TIMED_OUT\x10\x02\x12\x1c\n\x18\x41\x43K_OUTCOME_DISCONNECTED\x10\x03\x12\x17\n\x13\x41\x43K_OUTCOME_DROPPED\x10\x04\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sioedge/v1/command.proto\x12\nsioedge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x16sioedge/v1/event.proto\"\xd8\x02\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12 \n\x04\x65mit\x18\x02 \x01(\x0b\x32\x10.sioedge.v1.EmitH\x00\x12 \n\x04join\x18\x03 \x01(\x0b\x32\x10.sioedge.v1.JoinH\x00\x12\'\n\x05leave\x18\x04 \x01(\x0b\x32\x16.sioedge.v1.LeaveRoomsH\x00\x12,\n\ndisconnect\x18\x05 \x01(\x0b\x32\x16.sioedge.v1.DisconnectH\x00\x12+\n\x06update\x18\x06 \x01(\x0b\x32\x19.sioedge.v1.UpdateSessionH\x00\x12 \n\x04tell\x18\t \x01(\x0b\x32\x10.sioedge.v1.TellH\x00\x12$\n\x06\x61nswer\x18\n \x01(\x0b\x32\x12.sioedge.v1.AnswerH\x00\x12\r\n\x05quiet\x18\x07 \x01(\x08\x12\x14\n\x0ctrace_parent\x18\x08 \x01(\tB\x04\n\x02op\"\x87\x01\n\x06Target\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05rooms\x18\x02 \x03(\t\x12\x0c\n\x04sids\x18\x03 \x03(\t\x12\x10\n\x08user_ids\x18\x04 \x03(\t\x12\x10\n\x08\x65veryone\x18\x05 \x01(\x08\x12\x14\n\x0c\x65xcept_rooms\x18\x06 \x03(\t\x12\x13\n\x0b\x65xcept_sids\x18\x07 \x03(\t\"\x8c\x02\n\x04\x45mit\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12$\n\x07payload\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12(\n\x04\x61rgs\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12\x10\n\x08volatile\x18\x05 \x01(\x08\x12\x15\n\x08\x63ompress\x18\x06 \x01(\x08H\x00\x88\x01\x01\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x03\x61\x63k\x18\x08 \x01(\x0b\x32\x16.sioedge.v1.AckRequestB\x0b\n\t_compress\"8\n\nAckRequest\x12*\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x04Join\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05rooms\x18\x02 \x03(\t\"L\n\nLeaveRooms\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\r\n\x05rooms\x18\x02 \x03(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\"J\n\nDisconnect\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.sioedge.v1.Target\x12\x18\n\x10\x63lose_connection\x18\x02 \x01(\x08\"\xb0\x01\n\rUpdateSession\x12\x0b\n\x03sid\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12/\n\x03set\x18\x03 \x03(\x0b\x32\".sioedge.v1.UpdateSession.SetEntry\x12\r\n\x05unset\x18\x04 \x03(\t\x12\x13\n\x0bif_revision\x18\x05 \x01(\x04\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\x04Tell\x12\r\n\x05group\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12$\n\x07payload\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12(\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12#\n\x03\x61\x63k\x18\x06 \x01(\x0b\x32\x16.sioedge.v1.AckRequest\"O\n\x06\x41nswer\x12\x0f\n\x07told_id\x18\x01 \x01(\x04\x12$\n\x07payload\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12\x0e\n\x06\x61\x62sent\x18\x03 \x01(\x08\"m\n\rCommandResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12$\n\x07receipt\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Receipt\"V\n\x07Receipt\x12\x0f\n\x07matched\x18\x01 \x01(\x04\x12\x0f\n\x07written\x18\x02 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\x12\x18\n\x10repeated_command\x18\x04 \x01(\x08\"\x8e\x01\n\tClientAck\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\'\n\x07outcome\x18\x03 \x01(\x0e\x32\x16.sioedge.v1.AckOutcome\x12$\n\x07payload\x18\x04 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12\x11\n\tmember_id\x18\x05 \x01(\t\"{\n\nAckSummary\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\x04\x12\r\n\x05\x61\x63ked\x18\x03 \x01(\x04\x12\x11\n\ttimed_out\x18\x04 \x01(\x04\x12\x14\n\x0c\x64isconnected\x18\x05 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x04*\x92\x01\n\nAckOutcome\x12\x1b\n\x17\x41\x43K_OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43K_OUTCOME_ACKED\x10\x01\x12\x19\n\x15\x41\x43K_OUTCOME_TIMED_OUT\x10\x02\x12\x1c\n\x18\x41\x43K_OUTCOME_DISCONNECTED\x10\x03\x12\x17\n\x13\x41\x43K_OUTCOME_DROPPED\x10\x04\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,34 +38,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.sioedge.v1P\001Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1'
   _globals['_UPDATESESSION_SETENTRY']._loaded_options = None
   _globals['_UPDATESESSION_SETENTRY']._serialized_options = b'8\001'
-  _globals['_ACKOUTCOME']._serialized_start=1964
-  _globals['_ACKOUTCOME']._serialized_end=2110
+  _globals['_ACKOUTCOME']._serialized_start=2083
+  _globals['_ACKOUTCOME']._serialized_end=2229
   _globals['_COMMAND']._serialized_start=152
-  _globals['_COMMAND']._serialized_end=458
-  _globals['_TARGET']._serialized_start=461
-  _globals['_TARGET']._serialized_end=596
-  _globals['_EMIT']._serialized_start=599
-  _globals['_EMIT']._serialized_end=867
-  _globals['_ACKREQUEST']._serialized_start=869
-  _globals['_ACKREQUEST']._serialized_end=925
-  _globals['_JOIN']._serialized_start=927
-  _globals['_JOIN']._serialized_end=984
-  _globals['_LEAVEROOMS']._serialized_start=986
-  _globals['_LEAVEROOMS']._serialized_end=1062
-  _globals['_DISCONNECT']._serialized_start=1064
-  _globals['_DISCONNECT']._serialized_end=1138
-  _globals['_UPDATESESSION']._serialized_start=1141
-  _globals['_UPDATESESSION']._serialized_end=1317
-  _globals['_UPDATESESSION_SETENTRY']._serialized_start=1275
-  _globals['_UPDATESESSION_SETENTRY']._serialized_end=1317
-  _globals['_TELL']._serialized_start=1320
-  _globals['_TELL']._serialized_end=1492
-  _globals['_COMMANDRESULT']._serialized_start=1494
-  _globals['_COMMANDRESULT']._serialized_end=1603
-  _globals['_RECEIPT']._serialized_start=1605
-  _globals['_RECEIPT']._serialized_end=1691
-  _globals['_CLIENTACK']._serialized_start=1694
-  _globals['_CLIENTACK']._serialized_end=1836
-  _globals['_ACKSUMMARY']._serialized_start=1838
-  _globals['_ACKSUMMARY']._serialized_end=1961
+  _globals['_COMMAND']._serialized_end=496
+  _globals['_TARGET']._serialized_start=499
+  _globals['_TARGET']._serialized_end=634
+  _globals['_EMIT']._serialized_start=637
+  _globals['_EMIT']._serialized_end=905
+  _globals['_ACKREQUEST']._serialized_start=907
+  _globals['_ACKREQUEST']._serialized_end=963
+  _globals['_JOIN']._serialized_start=965
+  _globals['_JOIN']._serialized_end=1022
+  _globals['_LEAVEROOMS']._serialized_start=1024
+  _globals['_LEAVEROOMS']._serialized_end=1100
+  _globals['_DISCONNECT']._serialized_start=1102
+  _globals['_DISCONNECT']._serialized_end=1176
+  _globals['_UPDATESESSION']._serialized_start=1179
+  _globals['_UPDATESESSION']._serialized_end=1355
+  _globals['_UPDATESESSION_SETENTRY']._serialized_start=1313
+  _globals['_UPDATESESSION_SETENTRY']._serialized_end=1355
+  _globals['_TELL']._serialized_start=1358
+  _globals['_TELL']._serialized_end=1530
+  _globals['_ANSWER']._serialized_start=1532
+  _globals['_ANSWER']._serialized_end=1611
+  _globals['_COMMANDRESULT']._serialized_start=1613
+  _globals['_COMMANDRESULT']._serialized_end=1722
+  _globals['_RECEIPT']._serialized_start=1724
+  _globals['_RECEIPT']._serialized_end=1810
+  _globals['_CLIENTACK']._serialized_start=1813
+  _globals['_CLIENTACK']._serialized_end=1955
+  _globals['_ACKSUMMARY']._serialized_start=1957
+  _globals['_ACKSUMMARY']._serialized_end=2080
 # @@protoc_insertion_point(module_scope)

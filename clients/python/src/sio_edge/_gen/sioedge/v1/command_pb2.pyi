@@ -27,7 +27,7 @@ ACK_OUTCOME_DISCONNECTED: AckOutcome
 ACK_OUTCOME_DROPPED: AckOutcome
 
 class Command(_message.Message):
-    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "tell", "quiet", "trace_parent")
+    __slots__ = ("command_id", "emit", "join", "leave", "disconnect", "update", "tell", "answer", "quiet", "trace_parent")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
     JOIN_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class Command(_message.Message):
     DISCONNECT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     TELL_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     QUIET_FIELD_NUMBER: _ClassVar[int]
     TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     command_id: str
@@ -44,9 +45,10 @@ class Command(_message.Message):
     disconnect: Disconnect
     update: UpdateSession
     tell: Tell
+    answer: Answer
     quiet: bool
     trace_parent: str
-    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., tell: _Optional[_Union[Tell, _Mapping]] = ..., quiet: _Optional[bool] = ..., trace_parent: _Optional[str] = ...) -> None: ...
+    def __init__(self, command_id: _Optional[str] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., join: _Optional[_Union[Join, _Mapping]] = ..., leave: _Optional[_Union[LeaveRooms, _Mapping]] = ..., disconnect: _Optional[_Union[Disconnect, _Mapping]] = ..., update: _Optional[_Union[UpdateSession, _Mapping]] = ..., tell: _Optional[_Union[Tell, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., quiet: _Optional[bool] = ..., trace_parent: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("namespace", "rooms", "sids", "user_ids", "everyone", "except_rooms", "except_sids")
@@ -154,6 +156,16 @@ class Tell(_message.Message):
     args: _struct_pb2.ListValue
     ack: AckRequest
     def __init__(self, group: _Optional[str] = ..., namespace: _Optional[str] = ..., event: _Optional[str] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., args: _Optional[_Union[_struct_pb2.ListValue, _Mapping]] = ..., ack: _Optional[_Union[AckRequest, _Mapping]] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("told_id", "payload", "absent")
+    TOLD_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
+    told_id: int
+    payload: _event_pb2.Payload
+    absent: bool
+    def __init__(self, told_id: _Optional[int] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., absent: _Optional[bool] = ...) -> None: ...
 
 class CommandResult(_message.Message):
     __slots__ = ("command_id", "status", "receipt")

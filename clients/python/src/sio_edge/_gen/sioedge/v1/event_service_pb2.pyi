@@ -45,7 +45,7 @@ RESUME_OUTCOME_CONTINUED: ResumeOutcome
 RESUME_OUTCOME_SNAPSHOT: ResumeOutcome
 
 class SubscribeRequest(_message.Message):
-    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "replies", "answer", "leave")
+    __slots__ = ("hello", "flow", "ack", "reply", "decision", "commands", "heartbeat", "replies", "leave")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
@@ -54,7 +54,6 @@ class SubscribeRequest(_message.Message):
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     REPLIES_FIELD_NUMBER: _ClassVar[int]
-    ANSWER_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     flow: FlowControl
@@ -64,9 +63,8 @@ class SubscribeRequest(_message.Message):
     commands: CommandBatch
     heartbeat: Heartbeat
     replies: ReplyBatch
-    answer: Answer
     leave: Leave
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., flow: _Optional[_Union[FlowControl, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., decision: _Optional[_Union[ConnectDecision, _Mapping]] = ..., commands: _Optional[_Union[CommandBatch, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version", "sdk", "group", "member_id", "instance_id", "spec", "flow", "resume")
@@ -133,14 +131,16 @@ class FlowControl(_message.Message):
     def __init__(self, max_outstanding_events: _Optional[int] = ..., max_outstanding_bytes: _Optional[int] = ..., max_outstanding_per_session: _Optional[int] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class Ack(_message.Message):
-    __slots__ = ("done", "nacks", "extend")
+    __slots__ = ("done", "nacks", "extend", "told")
     DONE_FIELD_NUMBER: _ClassVar[int]
     NACKS_FIELD_NUMBER: _ClassVar[int]
     EXTEND_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
     done: _containers.RepeatedCompositeFieldContainer[DeliveryRange]
     nacks: _containers.RepeatedCompositeFieldContainer[Nack]
     extend: _containers.RepeatedCompositeFieldContainer[DeliveryRange]
-    def __init__(self, done: _Optional[_Iterable[_Union[DeliveryRange, _Mapping]]] = ..., nacks: _Optional[_Iterable[_Union[Nack, _Mapping]]] = ..., extend: _Optional[_Iterable[_Union[DeliveryRange, _Mapping]]] = ...) -> None: ...
+    told: int
+    def __init__(self, done: _Optional[_Iterable[_Union[DeliveryRange, _Mapping]]] = ..., nacks: _Optional[_Iterable[_Union[Nack, _Mapping]]] = ..., extend: _Optional[_Iterable[_Union[DeliveryRange, _Mapping]]] = ..., told: _Optional[int] = ...) -> None: ...
 
 class DeliveryRange(_message.Message):
     __slots__ = ("first", "last")
@@ -218,16 +218,6 @@ class CommandBatch(_message.Message):
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     commands: _containers.RepeatedCompositeFieldContainer[_command_pb2.Command]
     def __init__(self, commands: _Optional[_Iterable[_Union[_command_pb2.Command, _Mapping]]] = ...) -> None: ...
-
-class Answer(_message.Message):
-    __slots__ = ("told_id", "payload", "absent")
-    TOLD_ID_FIELD_NUMBER: _ClassVar[int]
-    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
-    ABSENT_FIELD_NUMBER: _ClassVar[int]
-    told_id: int
-    payload: _event_pb2.Payload
-    absent: bool
-    def __init__(self, told_id: _Optional[int] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., absent: _Optional[bool] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ("nonce",)
@@ -346,18 +336,20 @@ class ToldBatch(_message.Message):
     def __init__(self, told: _Optional[_Iterable[_Union[Told, _Mapping]]] = ...) -> None: ...
 
 class Told(_message.Message):
-    __slots__ = ("told_id", "member_id", "namespace", "event", "payload")
+    __slots__ = ("told_id", "member_id", "namespace", "event", "payload", "asks")
     TOLD_ID_FIELD_NUMBER: _ClassVar[int]
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
     told_id: int
     member_id: str
     namespace: str
     event: str
     payload: _event_pb2.Payload
-    def __init__(self, told_id: _Optional[int] = ..., member_id: _Optional[str] = ..., namespace: _Optional[str] = ..., event: _Optional[str] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...
+    asks: bool
+    def __init__(self, told_id: _Optional[int] = ..., member_id: _Optional[str] = ..., namespace: _Optional[str] = ..., event: _Optional[str] = ..., payload: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., asks: _Optional[bool] = ...) -> None: ...
 
 class SessionChangeBatch(_message.Message):
     __slots__ = ("changes",)
