@@ -5,15 +5,29 @@ import type { Server } from "./server";
 import type { Socket } from "./socket";
 
 interface ConnectionEvents {
+  /** The last socket of this process on the connection has gone. */
   close: [reason: string];
+  /** A WebSocket has taken over from polling. */
+  upgrade: [transport: { name: string }];
 }
+
+const elsewhere = new Map([
+  ["packet", "packets are read at the edge: see socket.onAny()"],
+  ["packetCreate", "packets are made at the edge: see socket.onAnyOutgoing()"],
+  ["data", "packets are read at the edge: see socket.onAny()"],
+  ["message", "packets are read at the edge: see socket.onAny()"],
+  ["heartbeat", "heartbeats are the edge's"],
+  ["flush", "the edge writes: its queues are in its metrics"],
+  ["drain", "the edge writes: its queues are in its metrics"],
+  ["upgrading", "only the upgrade itself is told: listen to \"upgrade\""],
+]);
 
 /** A client's connection to the edge, as far as it can be seen from here. */
 export class Connection extends EventEmitter<ConnectionEvents> {
   /** Shared by the sockets of one client; not the Engine.IO sid, which is a secret. */
   readonly id: string;
-  /** What carried the connection when this was told last: "polling" or "websocket". */
-  readonly transport: { name: string };
+  /** What carries the connection: "polling" or "websocket". */
+  transport: { readonly name: string };
   readonly remoteAddress: string;
   readonly request: ConnectionRequest;
   readonly protocol = 4;
@@ -27,6 +41,29 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.request = toRequest(toHandshake(handshake, {}));
     this.remoteAddress = this.request.socket.remoteAddress;
   }
+
+  override on(event: any, listener: (...args: any[]) => void): this {
+    refuse("socket.conn", elsewhere, event);
+    return super.on(event, listener);
+  }
+
+  override once(event: any, listener: (...args: any[]) => void): this {
+    refuse("socket.conn", elsewhere, event);
+    return super.once(event, listener);
+  }
+
+  /** @internal What is told late, of before the upgrade, changes nothing. */
+  _carried(transport: string): void {
+    if (transport === this.transport.name || this.transport.name === "websocket") return;
+    this.transport = { name: transport };
+    this.emit("upgrade", this.transport);
+  }
+}
+
+/** Throws for an event that never happens on this side of the wire. */
+export function refuse(what: string, elsewhere: ReadonlyMap<string, string>, event: string): void {
+  const why = elsewhere.get(event);
+  if (why !== undefined) throw new Error(`${what}: "${event}" is not available: ${why}`);
 }
 
 /** One client: a connection and the sockets of this process on it, one for each namespace. */
@@ -72,7 +109,7 @@ export class Clients {
         this.opened(client.conn);
       }
     } else if (transport !== "") {
-      client.conn.transport.name = transport;
+      client.conn._carried(transport);
     }
     return client;
   }

@@ -5,7 +5,7 @@ import { sizeOf } from "./emit";
 import { Engine } from "./engine";
 import type { Command, Emit } from "./gen/sioedge/v1/command";
 import { EventKind } from "./gen/sioedge/v1/event";
-import type { CommandResultBatch, GroupSpec } from "./gen/sioedge/v1/event_service";
+import type { CommandResultBatch, GroupSpec, ToldBatch } from "./gen/sioedge/v1/event_service";
 import { readListSessionsResponse, writeListSessionsRequest } from "./gen/sioedge/v1/session_service";
 import { SessionState } from "./gen/sioedge/v1/session";
 import type { Target } from "./gen/sioedge/v1/command";
@@ -22,6 +22,7 @@ import type { ParentNamespace } from "./parent-namespace";
 import type { Server } from "./server";
 import { Sessions } from "./sessions";
 import type { Socket } from "./socket";
+import { hear } from "./tell";
 import type { Init } from "./wire/index";
 
 type AnySocket = Socket<any, any, any, any>;
@@ -47,6 +48,8 @@ export class Core {
   private touched: AnySocket[] = [];
   private saver: NodeJS.Timeout | undefined;
   private logId = "";
+  private epoch = 0;
+  private heard = 0; // the last Told.toldId in this epoch
   private renewing = false;
   private closing: Promise<void> | undefined;
   private closed = false;
@@ -77,11 +80,13 @@ export class Core {
     setImmediate(() => this.link.open());
   }
 
-  /** Queues a command that is not an emit. */
-  command(op: Init<Command>): void {
-    if (this.closed) return;
+  /** Queues a command that is not an emit and returns its id. Throws if it is larger than any edge takes. */
+  command(op: Init<Command>): string {
     const command = { ...op, commandId: this.nextId(), quiet: true };
-    this.outbox.command({ command, size: sizeOf(command), keep: true });
+    const size = sizeOf(command);
+    checkSize(size);
+    if (!this.closed) this.outbox.command({ command, size, keep: true });
+    return command.commandId;
   }
 
   /** Queues an emit and returns its command id. Throws if it is larger than any edge takes. */
@@ -190,6 +195,8 @@ export class Core {
         const log = `${welcome.edgeId} ${welcome.logId}`;
         this.deliveries.attached(this.logId === "" || log === this.logId);
         this.logId = log;
+        if (this.epoch !== welcome.epoch) this.heard = 0; // it counts anew
+        this.epoch = welcome.epoch;
       },
       detached: () => this.deliveries.detached(),
       deliveries: (batch) => {
@@ -199,14 +206,26 @@ export class Core {
       clientAcks: (batch) => this.acks.take(batch.acks, batch.summaries),
       assignment: (change) => this.sessions.assignment(change),
       snapshot: (part) => this.sessions.snapshot(part),
+      changes: (batch) => batch.changes.forEach((change) => this.sessions.changed(change)),
+      told: (batch) => this.told(batch),
     };
+  }
+
+  // What was heard on a stream that broke before the edge knew is told again.
+  private told(batch: ToldBatch): void {
+    for (const told of batch.told) {
+      if (told.toldId <= this.heard) continue;
+      this.heard = told.toldId;
+      hear(this.server, told, (err) => this.options.onError(err, told.event, undefined));
+    }
+    this.outbox.heard(this.heard);
   }
 
   // Only commands that failed have a result.
   private results(batch: CommandResultBatch): void {
     for (const { commandId, status } of batch.results) {
       if (status === undefined) continue;
-      this.acks.end(commandId, false);
+      this.acks.end(commandId);
       const reason = infoReason(status.details);
       if (reason === "SESSION_GONE") continue; // as in one process: who has gone gets nothing
       this.status.emit("command_error", new EdgeError(status.message, status.code, reason));

@@ -86,7 +86,7 @@ export function emitToOne(nsp: Namespace<any, any, any, any>, sid: string, event
   const id = server._core.send(emit);
   let timer: NodeJS.Timeout | undefined;
   const sent = performance.now();
-  if (flags.timeout !== undefined) timer = setTimeout(() => server._core.acks.end(id, false), flags.timeout);
+  if (flags.timeout !== undefined) timer = setTimeout(() => server._core.acks.end(id), flags.timeout);
   server._core.acks.add(
     id,
     one((err, answer) => {
@@ -123,7 +123,7 @@ export function emitToMany(nsp: Namespace<any, any, any, any>, to: Selection, ev
   const wait = flags.timeout ?? BROADCAST_TIMEOUT;
   emit.ack = { timeout: duration(Math.min(Math.max(wait, 1), NO_LIMIT)) };
   const id = server._core.send(emit);
-  const timer = setTimeout(() => server._core.acks.end(id, false), wait);
+  const timer = setTimeout(() => server._core.acks.end(id), wait);
   server._core.acks.add(
     id,
     many((err, responses) => {
@@ -137,7 +137,7 @@ export function emitToMany(nsp: Namespace<any, any, any, any>, to: Selection, ev
 /** About how many bytes a command takes on the wire. */
 export function sizeOf(command: Init<Command>): number {
   let n = 96;
-  const payload = command.emit?.payload;
+  const payload = (command.emit ?? command.tell ?? command.answer)?.payload;
   if (payload !== undefined) {
     n += (payload.json?.length ?? 0) + (command.emit?.event?.length ?? 0);
     for (const a of payload.attachments ?? []) n += a.length;

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Clients, Connection } from "./client";
+import { type Clients, type Connection, refuse } from "./client";
 
 interface EngineEvents {
   connection: [conn: Connection];
@@ -25,16 +25,17 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   /** Throws: HTTP is served by the edge. */
-  use(): never {
-    throw unavailable("use");
+  use(): void {
+    refuse("io.engine", elsewhere, "use");
   }
 
   override on(event: any, listener: (...args: any[]) => void): this {
-    if (elsewhere.has(event)) throw unavailable(event);
+    refuse("io.engine", elsewhere, event);
     return super.on(event, listener);
   }
-}
 
-function unavailable(name: string): Error {
-  return new Error(`io.engine: "${name}" is not available: ${elsewhere.get(name)}`);
+  override once(event: any, listener: (...args: any[]) => void): this {
+    refuse("io.engine", elsewhere, event);
+    return super.once(event, listener);
+  }
 }

@@ -57,8 +57,8 @@ export function toRequest(h: Handshake): ConnectionRequest {
 }
 
 /** Parses an auth object; anything else is no auth. */
-export function parseAuth(json: Buffer): Record<string, any> {
-  if (json.length === 0) return {};
+export function parseAuth(json: Buffer | undefined): Record<string, any> {
+  if (json === undefined || json.length === 0) return {};
   const auth: unknown = JSON.parse(json.toString());
   return typeof auth === "object" && auth !== null ? auth : {};
 }

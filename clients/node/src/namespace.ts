@@ -18,6 +18,7 @@ import type { DisconnectReason } from "./reasons";
 import { type Room, Rooms, type Selection, type SocketId } from "./rooms";
 import type { Server } from "./server";
 import type { Socket } from "./socket";
+import { tellOthers } from "./tell";
 
 /** An error whose data reaches the client in connect_error. */
 export interface ExtendedError extends Error {
@@ -141,18 +142,30 @@ export class Namespace<
     return this.send(...args);
   }
 
-  /** Emits to the other processes of the group. Not part of the contract yet: it throws. */
+  /**
+   * Emits to the other processes of the group: to the listeners of their namespace of this name.
+   * With a callback as last argument each is asked for an answer; the callback gets an error or
+   * null after at most 5 s, then the answers that came. Processes that have left, or have no
+   * listener, are not waited for.
+   */
   serverSideEmit<Ev extends EventNames<ServerSideEvents>>(event: Ev, ...args: EventParams<TimedManyAcks<ServerSideEvents>, Ev>): boolean {
-    void args;
-    throw new Error(`serverSideEmit(${JSON.stringify(String(event))}): the edge does not carry messages between backends yet`);
+    tellOthers(this, event, args);
+    return true;
   }
 
-  /** See {@link serverSideEmit}. */
+  /** Asks the other processes of the group. The error it rejects with has the answers that came as `responses`. */
   serverSideEmitWithAck<Ev extends EventNamesWithAck<ServerSideEvents>>(
     event: Ev,
     ...args: ParamsBeforeAck<ServerSideEvents, Ev>
   ): Promise<AckAnswer<ServerSideEvents, Ev>[]> {
-    return Promise.resolve().then(() => this.serverSideEmit(event, ...(args as never))) as Promise<never>;
+    return new Promise((resolve, reject) => {
+      const callback = (err: (Error & { responses?: unknown }) | null, responses: any) => {
+        if (err === null) return resolve(responses);
+        err.responses = responses;
+        reject(err);
+      };
+      tellOthers(this, event, [...args, callback]);
+    });
   }
 
   /** The ids of all sockets. @deprecated Use {@link fetchSockets}. */

@@ -67,6 +67,18 @@ export class ParentNamespace<
     throw new Error("fetchSockets() is not supported on parent namespaces");
   }
 
+  /** Emits to the other processes, once for each child that this one has. */
+  override serverSideEmit(event: never, ...args: any[]): boolean {
+    if (typeof args.at(-1) === "function") throw new Error("acknowledgements are not supported on parent namespaces");
+    for (const child of this.children) child.serverSideEmit(event, ...(args as never));
+    return true;
+  }
+
+  /** Not possible, as with all acknowledgements of parent namespaces. */
+  override serverSideEmitWithAck(): never {
+    throw new Error("acknowledgements are not supported on parent namespaces");
+  }
+
   /** @internal */
   override _emit(to: Selection, event: string | symbol, args: readonly unknown[], flags: Flags, single: boolean): void {
     if (typeof args.at(-1) === "function") throw new Error("acknowledgements are not supported on parent namespaces");

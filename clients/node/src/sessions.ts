@@ -1,5 +1,5 @@
 import type { Closed, ConnectRequested, Event } from "./gen/sioedge/v1/event";
-import type { Assignment, Snapshot } from "./gen/sioedge/v1/event_service";
+import type { Assignment, SessionChange, Snapshot } from "./gen/sioedge/v1/event_service";
 import { readSession, SessionState, type Session } from "./gen/sioedge/v1/session";
 import { parseAuth, toHandshake } from "./handshake";
 import { admit } from "./admission";
@@ -40,7 +40,7 @@ export class Sessions {
       const known = this.find(event);
       if (known !== undefined || nsp === undefined) return then(known);
       const session = { ...nobody, sid: event.sid, namespace: event.namespace };
-      void this.server._core.guard(() => this.open(nsp, session, {}, true));
+      void this.server._core.guard(() => this.open(nsp, session, undefined, true));
       then(this.find(event));
     });
   }
@@ -54,11 +54,11 @@ export class Sessions {
   take(event: Event, task: Task): Pending {
     const { connectRequested, opened, resumed } = event;
     if (connectRequested !== undefined) return this.ask(event, connectRequested, task);
-    const auth = opened === undefined ? {} : parseAuth(opened.authJson);
+    const auth = parseAuth((opened ?? resumed)?.authJson);
     if (resumed !== undefined) this.away.delete(key(event));
     return this.resolved(event.namespace, auth, (nsp) => {
       if (opened !== undefined) return this.open(nsp, opened.session ?? nobody, auth, false);
-      if (resumed !== undefined) return this.resume(nsp, resumed.session ?? nobody, resumed.complete);
+      if (resumed !== undefined) return this.resume(nsp, resumed.session ?? nobody, auth, resumed.complete);
       if (event.suspended !== undefined) return this.suspend(nsp, event, toReason(event.suspended.reason));
       if (event.closed !== undefined) return this.end(nsp, event.sid, event.closed);
       return undefined; // a kind that a later edge has
@@ -88,6 +88,19 @@ export class Sessions {
       if (lost.has(socket.id)) this.lose(socket);
     });
     for (const session of change.gained) this.adopt(session);
+  }
+
+  /** Takes what others have done to a session, and the change of its transport. */
+  changed({ sid, namespace, joined, left, allRooms, transport }: SessionChange): void {
+    this.later(namespace, (nsp) => {
+      const socket = nsp?.sockets.get(sid);
+      if (nsp === undefined || socket === undefined) return;
+      const { adapter } = nsp;
+      const gone = allRooms ? [...adapter.socketRooms(sid)!].filter((room) => room !== sid && !joined.includes(room)) : left;
+      for (const room of gone) adapter.del(sid, room);
+      adapter.addAll(sid, joined);
+      if (transport !== "") socket.conn._carried(transport);
+    });
   }
 
   /** Disconnects a socket, as far as this process is concerned. */
@@ -131,15 +144,15 @@ export class Sessions {
     });
   }
 
-  private open(nsp: AnyNamespace, session: Session, auth: Record<string, any>, recovered: boolean): Pending {
+  // Without auth it is what it was before.
+  private open(nsp: AnyNamespace, session: Session, auth: Record<string, any> | undefined, recovered: boolean): Pending {
     const { server } = this;
     const { sid } = session;
     const before = nsp.sockets.get(sid) ?? nsp._gone.get(sid);
     const client = server._core.clients.get(session.connectionId, session.transport, session.handshake);
     let socket = nsp._connecting.get(sid);
     if (socket === undefined) {
-      const known = Object.keys(auth).length > 0 ? auth : (before?.handshake.auth ?? auth);
-      socket = new Socket(nsp, client, sid, toHandshake(session.handshake, known), recovered);
+      socket = new Socket(nsp, client, sid, toHandshake(session.handshake, auth ?? before?.handshake.auth ?? {}), recovered);
       restore(socket, session, before);
     }
     socket.client = client;
@@ -158,16 +171,16 @@ export class Sessions {
   }
 
   private suspend(nsp: AnyNamespace, event: Event, reason: DisconnectReason): Pending {
-    if (this.find(event) === undefined) void this.server._core.guard(() => this.open(nsp, { ...nobody, sid: event.sid, namespace: nsp.name }, {}, true));
+    if (this.find(event) === undefined) void this.server._core.guard(() => this.open(nsp, { ...nobody, sid: event.sid, namespace: nsp.name }, undefined, true));
     const socket = nsp.sockets.get(event.sid);
     return socket && this.close(socket, reason);
   }
 
-  private resume(nsp: AnyNamespace, session: Session, complete: boolean): Pending {
+  private resume(nsp: AnyNamespace, session: Session, auth: Record<string, any>, complete: boolean): Pending {
     const open = nsp.sockets.get(session.sid);
     // The connection was lost in a way that nobody noticed, as when the edge itself was lost.
     if (open !== undefined) void this.server._core.guard(() => this.close(open, "transport close"));
-    return this.open(nsp, session, {}, complete);
+    return this.open(nsp, session, auth, complete);
   }
 
   private end(nsp: AnyNamespace, sid: string, closed: Closed): Pending {
@@ -176,7 +189,7 @@ export class Sessions {
     if (socket === undefined && closed.session !== undefined && !this.away.delete(key({ namespace: nsp.name, sid }))) {
       // It ended while no program was there: the listeners hear of both, so that nothing stays open.
       const session = closed.session;
-      void this.server._core.guard(() => this.open(nsp, session, {}, true));
+      void this.server._core.guard(() => this.open(nsp, session, undefined, true));
       socket = nsp.sockets.get(sid);
     }
     if (socket === undefined) return undefined;
@@ -195,7 +208,8 @@ export class Sessions {
       else if (open === undefined) this.away.add(key(session));
     }
     if (session.state !== SessionState.OPEN) return;
-    this.resolve(session.namespace, {}, (nsp) => {
+    const auth = parseAuth(session.authJson);
+    this.resolve(session.namespace, auth, (nsp) => {
       if (nsp === undefined) return;
       const open = nsp.sockets.get(session.sid);
       if (open !== undefined && open.client.id === session.connectionId) {
@@ -203,7 +217,7 @@ export class Sessions {
         return;
       }
       if (open !== undefined) void this.server._core.guard(() => this.close(open, "transport close"));
-      void this.server._core.guard(() => this.open(nsp, session, {}, open === undefined || session.recovered));
+      void this.server._core.guard(() => this.open(nsp, session, auth, open === undefined || session.recovered));
     });
   }
 
@@ -225,6 +239,13 @@ export class Sessions {
         }
       });
     });
+  }
+
+  // Calls then with the namespace, after what waits for its being looked up.
+  private later(name: string, then: (nsp: AnyNamespace | undefined) => void): void {
+    const waiting = this.resolving.get(name);
+    if (waiting !== undefined) waiting.push(then);
+    else then(this.server._nsps.get(name));
   }
 
   // A namespace is looked up once, however many events of it arrive meanwhile; they stay in order.

@@ -130,7 +130,6 @@ test("what cannot be is refused in words", () => {
   assert.throws(() => (io as any).attach(3000), /the edge serves the clients/);
   assert.throws(() => (io as any).adapter({}), /no adapter is needed/);
   assert.throws(() => io.engine.use(), /put a proxy before the edge/);
-  assert.throws(() => io.serverSideEmit("x"), /between backends/);
   assert.throws(() => io.of(/^\/a$/g), /flag g/);
   assert.throws(() => io.emit("big", "x".repeat(9 << 20)), RangeError);
 });

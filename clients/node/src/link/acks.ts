@@ -5,8 +5,8 @@ import { decodeArgs } from "../payload";
 export interface Awaited {
   /** An answer of one client. */
   answer(args: unknown[]): void;
-  /** No more answers will come; complete if every recipient has answered. */
-  end(complete: boolean): void;
+  /** No more answers will come. Without a summary nobody knows how many are missing. */
+  end(summary?: AckSummary): void;
 }
 
 /** The emits whose acknowledgements are awaited, by command id. */
@@ -30,15 +30,15 @@ export class Acks {
       const awaited = this.waiting.get(a.commandId);
       if (awaited !== undefined && a.outcome === AckOutcome.ACKED) this.guard(() => awaited.answer(decodeArgs(a.payload)));
     }
-    for (const s of summaries) this.end(s.commandId, s.acked >= s.expected);
+    for (const s of summaries) this.end(s.commandId, s);
   }
 
-  /** Ends the waiting, as when the edge refused the emit. */
-  end(id: string, complete: boolean): void {
+  /** Ends the waiting; without a summary, as when the edge refused the emit. */
+  end(id: string, summary?: AckSummary): void {
     const awaited = this.waiting.get(id);
     if (awaited === undefined) return;
     this.waiting.delete(id);
-    this.guard(() => awaited.end(complete));
+    this.guard(() => awaited.end(summary));
   }
 
   private guard(call: () => void): void {
@@ -71,8 +71,23 @@ export function many(callback: (err: Error | null, responses: unknown[]) => void
   return {
     responses,
     answer: (args) => void responses.push(args[0]),
-    end: (complete) => callback(complete ? null : timedOut(), responses),
+    end: (s) => callback(s !== undefined && s.acked >= s.expected ? null : timedOut(), responses),
   };
+}
+
+/** An Awaited for serverSideEmit(). Processes that have left meanwhile are not missing. */
+export function toEveryOther(callback: (missing: number, answers: unknown[]) => void): Awaited {
+  const answers: unknown[] = [];
+  return {
+    answer: (args) => void answers.push(args[0]),
+    end: (s) => callback(s === undefined ? Infinity : s.timedOut + s.dropped, answers),
+  };
+}
+
+/** The error of serverSideEmit(). */
+export function timedOutOf(missing: number, answers: number): Error {
+  const of = Number.isFinite(missing) ? ` of ${answers + missing}` : "";
+  return new Error(`operation has timed out: ${answers}${of} processes have answered`);
 }
 
 export function timedOut(): Error {

@@ -8,8 +8,10 @@ import {
   type DeliveryBatch,
   type GroupSpec,
   type Hello,
+  type SessionChangeBatch,
   type Snapshot,
   type SubscribeResponse,
+  type ToldBatch,
   type Welcome,
 } from "../gen/sioedge/v1/event_service";
 import { type Init, Reader, Writer } from "../wire/index";
@@ -28,6 +30,8 @@ export interface LinkHandler {
   clientAcks(batch: ClientAckBatch): void;
   assignment(change: Assignment): void;
   snapshot(part: Snapshot): void;
+  changes(batch: SessionChangeBatch): void;
+  told(batch: ToldBatch): void;
 }
 
 /** How a member introduces itself, but for what changes from stream to stream. */
@@ -128,6 +132,8 @@ export class Link {
     else if (m.progress !== undefined) this.outbox.progress(m.progress.nonce);
     else if (m.snapshot !== undefined) handler.snapshot(m.snapshot);
     else if (m.assignment !== undefined) handler.assignment(m.assignment);
+    else if (m.changes !== undefined) handler.changes(m.changes);
+    else if (m.told !== undefined) handler.told(m.told);
     else if (m.welcome !== undefined) this.welcomed(stream, m.welcome);
     else if (m.draining !== undefined) {
       const within = m.draining.within;

@@ -41,6 +41,7 @@ export class Outbox {
   // Settled since the last flush.
   private done: { first: number; last: number }[] = [];
   private nacks: Init<Nack>[] = [];
+  private told = 0; // heard up to here; 0: nothing since
 
   // Commands in order until the edge has confirmed them, by answering a heartbeat sent after them.
   private kept: Outgoing[] = [];
@@ -93,6 +94,12 @@ export class Outbox {
     this.schedule();
   }
 
+  /** Notes that what other processes said was heard up to an id. */
+  heard(told: number): void {
+    this.told = told;
+    this.schedule();
+  }
+
   /** Restarts the deadline of deliveries. */
   extend(ids: readonly number[]): void {
     const extend: Init<DeliveryRange>[] = ids.map((id) => ({ first: id, last: id }));
@@ -131,6 +138,7 @@ export class Outbox {
     this.batch = undefined;
     this.done = [];
     this.nacks = [];
+    this.told = 0;
     for (const b of this.beats) this.barriers.push(...b.reached);
     this.beats = [];
   }
@@ -144,10 +152,11 @@ export class Outbox {
     const requests = this.requests;
     this.requests = [];
     for (const r of requests) writer.frame(writeSubscribeRequest, r);
-    if (this.done.length > 0 || this.nacks.length > 0) {
-      writer.frame(writeSubscribeRequest, { ack: { done: this.done, nacks: this.nacks } });
+    if (this.done.length > 0 || this.nacks.length > 0 || this.told > 0) {
+      writer.frame(writeSubscribeRequest, { ack: { done: this.done, nacks: this.nacks, told: this.told } });
       this.done = [];
       this.nacks = [];
+      this.told = 0;
     }
     if (this.barriers.length > 0 || (this.kept.length > 0 && this.beats.length === 0)) {
       this.beats.push({ nonce: ++this.nonce, upTo: this.firstKept + this.kept.length, reached: this.barriers });
