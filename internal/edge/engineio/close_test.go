@@ -31,6 +31,7 @@ func TestP6_CloseIsSpread(t *testing.T) {
 		begin := time.Now()
 		done := make(chan error, 1)
 		go func() { done <- e.server.Close(context.Background()) }()
+		synctest.Wait()
 		for second := 1; second <= 4; second++ {
 			if resp, _ := e.do("GET", "EIO=4&transport=polling", ""); resp.StatusCode != 503 {
 				t.Fatalf("a new client got %d", resp.StatusCode)
