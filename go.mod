@@ -23,7 +23,13 @@ require github.com/lmittmann/tint v1.2.1
 
 require golang.org/x/crypto v0.58.0
 
-require github.com/pires/go-proxyproto v0.15.0
+require (
+	github.com/MicahParks/jwkset v0.11.4
+	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/pires/go-proxyproto v0.15.0
+)
+
+require golang.org/x/time v0.15.0 // indirect
 
 require (
 	charm.land/bubbletea/v2 v2.1.1
