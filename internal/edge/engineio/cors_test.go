@@ -25,6 +25,10 @@ func TestOrigin(t *testing.T) {
 		{"same, default port", Config{}, "a.example", []string{"https://a.example:443"}, originAllowed},
 		{"same, default port", Config{}, "a.example:443", []string{"https://a.example"}, originAllowed},
 		{"same, case", Config{}, "A.Example", []string{"HTTP://a.EXAMPLE"}, originAllowed},
+		{"TLS same", Config{}, "a.example", []string{"https://a.example"}, originAllowed},
+		{"TLS same, default port", Config{}, "a.example:443", []string{"https://a.example"}, originAllowed},
+		{"TLS rel/O3 scheme", Config{}, "a.example", []string{"http://a.example"}, originForeign},
+		{"TLS rel/O3 scheme and port", Config{}, "a.example:80", []string{"http://a.example"}, originForeign},
 		{"other port", Config{}, "a.example:3000", []string{"http://a.example"}, originForeign},
 		{"rel/O1 foreign", Config{}, "a.example", []string{"http://b.example"}, originForeign},
 		{"rel/O3 null", Config{}, "a.example", []string{"null"}, originForeign},
@@ -56,6 +60,9 @@ func TestOrigin(t *testing.T) {
 		t.Run(tt.id, func(t *testing.T) {
 			s := NewServer(tt.cfg, &floor{}, quiet)
 			r := &http.Request{Host: tt.host, Header: http.Header{}, URL: &url.URL{}}
+			if strings.HasPrefix(tt.id, "TLS ") {
+				r.URL.Scheme = "https" // how the front door says it
+			}
 			if tt.origin != nil {
 				r.Header["Origin"] = tt.origin
 			}
