@@ -84,6 +84,11 @@ type Config struct {
 	// concern one hop or the WebSocket handshake.
 	ForwardHeaders []string
 
+	// Token takes the credential out of the request of a handshake, for Handshake.Token: what
+	// it leaves in the request is kept and handed on. Default: none.
+	Token func(*http.Request) string
+	// Binding says from where a session may be used, once it is open. Default: from anywhere.
+	Binding Binding
 	// EdgeTag, at most 3 bytes, begins the bytes of every sid, so that any edge can tell whose it is.
 	EdgeTag []byte
 	// AllowRequest decides about every handshake. The message of a refusal reaches the client.
@@ -161,6 +166,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.AllowRequest == nil {
 		c.AllowRequest = func(*http.Request) (bool, string) { return true, "" }
+	}
+	if c.Token == nil {
+		c.Token = func(*http.Request) string { return "" }
 	}
 	if c.Refused == nil {
 		c.Refused = func(string, string) {}

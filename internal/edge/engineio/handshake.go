@@ -51,6 +51,7 @@ var lowerNames = func() map[string]string {
 // handshake copies out of a request what is kept for the life of a connection. All strings share
 // one allocation, the sid included, and nothing keeps the request's own memory alive.
 func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Handshake) {
+	token := s.config.Token(r)
 	type header struct {
 		name   string
 		values []string
@@ -72,6 +73,7 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 	text := append(buf[:0], sid...)
 	text = append(text, r.RemoteAddr...)
 	text = append(text, r.URL.RawQuery...)
+	text = append(text, token...)
 	ownPath := r.URL.Path != s.path
 	if ownPath {
 		text = append(text, r.URL.Path...)
@@ -98,6 +100,7 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 	h := &Handshake{
 		RemoteAddr: cut(len(r.RemoteAddr)),
 		RawQuery:   cut(len(r.URL.RawQuery)),
+		Token:      cut(len(token)),
 		Path:       s.path,
 		Transport:  transport,
 		Secure:     secure(r),

@@ -5,7 +5,7 @@ package engineio
 func Refusals() map[string][]string {
 	return map[string][]string{
 		"http": {"path", "shutdown", "query", "transport", "origin", "jsonp", "transport mismatch",
-			"protocol mismatch", "sid", "method", "handshake", "forbidden", "version"},
+			"protocol mismatch", "sid", "bound", "method", "handshake", "forbidden", "version"},
 		"polling": {"overlap", "aborted", "slow", "content type", "content encoding", "too large", "timeout",
 			"utf-8", "parse"},
 		"websocket": {"handshake", "second upgrade", "probe", "upgrade timeout", "protocol", "too large",

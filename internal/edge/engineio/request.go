@@ -157,6 +157,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, q query, u
 	switch {
 	case sock == nil:
 		refuse("sid", sessionUnknown)
+	case !s.config.Binding.Holds(sock.Handshake.RemoteAddr, r.RemoteAddr):
+		s.refused("http", "bound")
+		s.refuseForbidden(w, upgrade)
 	case q.transport == WebSocket && !upgrade:
 		refuse("transport mismatch", badRequest)
 	case q.eio != "4":

@@ -97,6 +97,23 @@ func TestRecoveryKeys(t *testing.T) {
 	}
 }
 
+func TestStringKey(t *testing.T) {
+	for _, tt := range []struct{ auth, value, rest string }{
+		{`{"token":"x"}`, "x", `{}`},
+		{`{"a":1,"token":"\u0078","pid":"p"}`, "x", `{"a":1,"pid":"p"}`},
+		{`{"\u0074oken":"x"}`, "x", `{}`},
+		{`{"Token":"x","TOKEN":"y","token ":"z"}`, "", `{"Token":"x","TOKEN":"y","token ":"z"}`},
+		{`{"token":["x"]}`, "", `{"token":["x"]}`},
+		{`{"a":{"token":"x"}}`, "", `{"a":{"token":"x"}}`},
+		{`{}`, "", `{}`},
+		{``, "", ``},
+	} {
+		if value, rest := StringKey([]byte(tt.auth), "token"); value != tt.value || string(rest) != tt.rest {
+			t.Errorf("%s: %q, %s", tt.auth, value, rest)
+		}
+	}
+}
+
 func TestReserved(t *testing.T) {
 	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
 		if !Reserved(name) {

@@ -67,10 +67,25 @@ func (s *scanner) object(i int) (int, error) {
 // They count at the top level and if they are strings; escapes in a key do not hide it. rest is
 // auth without them and otherwise byte for byte the same; auth itself is not changed.
 func RecoveryKeys(auth []byte) (pid, offset string, rest []byte) {
+	names, values := [2]string{"pid", "offset"}, [2]string{}
+	rest = takeStrings(auth, names[:], values[:])
+	return values[0], values[1], rest
+}
+
+// StringKey takes one key out of an auth object in the same way. Keys that differ in case are
+// other keys. The value is empty if the key is not there, or is no string: then rest is auth.
+func StringKey(auth []byte, key string) (value string, rest []byte) {
+	names, values := [1]string{key}, [1]string{}
+	rest = takeStrings(auth, names[:], values[:])
+	return values[0], rest
+}
+
+// takeStrings returns auth without the named members that are strings, whose values it sets.
+func takeStrings(auth []byte, names, values []string) (rest []byte) {
 	s := scanner{b: auth, depth: maxDepth}
 	start := s.space(0)
 	if start == len(auth) || auth[start] != '{' {
-		return "", "", auth
+		return auth
 	}
 	found := false
 	from := start + 1 // of the member that comes next, with the white space before it
@@ -80,18 +95,14 @@ func RecoveryKeys(auth []byte) (pid, offset string, rest []byte) {
 		to := s.space(end)
 		member := auth[from:to]
 		from = to + 1
-		var into *string
-		switch {
-		case auth[value] != '"':
-		case key.is(auth, "pid"):
-			into = &pid
-		case key.is(auth, "offset"):
-			into = &offset
-		}
-		if into != nil {
-			*into = string(unescape(nil, auth[value+1:end-1]))
-			found = true
-			return
+		if auth[value] == '"' {
+			for i, name := range names {
+				if key.is(auth, name) {
+					values[i] = string(unescape(nil, auth[value+1:end-1]))
+					found = true
+					return
+				}
+			}
 		}
 		if len(rest) > start+1 {
 			rest = append(rest, ',')
@@ -99,7 +110,8 @@ func RecoveryKeys(auth []byte) (pid, offset string, rest []byte) {
 		rest = append(rest, member...)
 	})
 	if err != nil || !found {
-		return "", "", auth
+		clear(values)
+		return auth
 	}
-	return pid, offset, append(rest, auth[end-1:]...)
+	return append(rest, auth[end-1:]...)
 }
