@@ -30,14 +30,28 @@ func closesAt(id, input, count string, after time.Duration, status int, begin fu
 	}}
 }
 
-// drips sends s a byte at a time, as long as the edge listens.
+// drips sends s a byte at a time, as long as the edge listens and the test lasts.
 func (l *line) drips(s string, every time.Duration) {
-	for i := range len(s) {
-		if _, err := l.Write([]byte(s[i : i+1])); err != nil {
-			return
+	pace := time.NewTicker(every)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	l.t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
+	go func() { // the cleanup waits
+		defer close(stopped)
+		defer pace.Stop()
+		for i := range len(s) {
+			if _, err := l.Write([]byte(s[i : i+1])); err != nil {
+				return
+			}
+			select {
+			case <-pace.C:
+			case <-stop:
+				return
+			}
 		}
-		time.Sleep(every)
-	}
+	}()
 }
 
 var tcpRows = []row{
@@ -150,7 +164,7 @@ var headRows = []row{
 	sends("H2", "2,500 fields before an upgrade", "GET /socket.io/?"+webSocketQuery+" HTTP/1.1\r\nHost: a\r\n"+strings.Repeat("a:\r\n", 2500)+strings.Join(wsHeader, "\r\n")+"\r\n\r\n", 431, "too many header fields"),
 	closesAt("H3", "a byte of head every 4 s", "", 5*time.Second, 0, func(t *testing.T, e *edge) *line {
 		l := e.dial(t)
-		go l.drips(get, 4*time.Second) // ends with the connection, at the latest when it is written to
+		l.drips(get, 4*time.Second)
 		return l
 	}),
 	sends("H4", "no Host", "GET / HTTP/1.1\r\n\r\n", 400, "exactly one valid Host is required"),

@@ -207,7 +207,7 @@ func packetRows() (all []row) {
 	add(kills("B6", "binary without header", bad, bin+"\x01"))
 	add(answers("B7", "no attachments", "", []string{`42["heard","a"`, `42["heard","b"`}, `450-["a"]`, `42["b"]`))
 	for _, num := range []string{`"splice"`, `-1`, `1`, `0.5`, `1e99`, `null`, `00`} {
-		dead("B8", `51-["a",{"_placeholder":true,"num":`+num+`}]`)
+		add(kills("B8", "num is "+num, bad, `451-["hello",{"_placeholder":true,"num":`+num+`}]`))
 	}
 	dead("B8", `51-["a",{"_placeholder":true}]`, `51-["a"]`, `52-["a",`+placeholder+`]`, `51-["a",{"_placeholder":"true","num":0}]`, `51-["a",{"_placeholder":true,"num":0,"x":1}]`)
 	add(answers("B8", "the same attachment twice", "", []string{`461-1[` + placeholder + `,{"_placeholder":true,"num":`, "bAQ=="},

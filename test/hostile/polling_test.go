@@ -24,7 +24,7 @@ var pollingRows = []row{
 		p := e.polling(t, true)
 		l := e.dial(t)
 		l.send("POST /socket.io/?" + p.query + " HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
-		go l.drips("4"+strings.Repeat("x", 100), 5*time.Second) // ends with the connection
+		l.drips("4"+strings.Repeat("x", 100), 5*time.Second)
 		return l
 	}),
 	posts("L3", "500,000 packets", "packet/flood, polling/parse", strings.Repeat("3\x1e", 499_999)+"3", 400),
