@@ -179,7 +179,7 @@ func TestSessionsThatNobodyHeardOfVanishWhenRoomIsShort(t *testing.T) {
 			e.close(sid)
 		}
 		a := e.attach(hello("a"), Fresh)
-		a.expect("1:/#0 +, 2:/#1 +, 3:/#0 kept, 4:/#1 -, 5:/#0 -")
+		a.expect("1:/#0 +, 2:/#0 kept, 3:/#0 -, 4:/#1 +, 5:/#1 -")
 		a.Done(1, 5)
 		e.idle()
 	})

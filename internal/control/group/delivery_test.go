@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +20,8 @@ func TestEventsOfASessionArriveInOrder(t *testing.T) {
 		e.emit("/#1", "x")
 		e.emit("/#2", "x")
 		e.emit("/#1", "y")
-		// One of each session in turn, so that none waits for another.
-		ds := a.expect("1:/#1 +, 2:/#2 +, 3:/#1 x, 4:/#2 x, 5:/#1 y")
-		for i, want := range []struct{ prev, offset uint64 }{{0, 1}, {0, 2}, {1, 3}, {1, 4}, {2, 5}} {
+		ds := a.expect("1:/#1 +, 2:/#1 x, 3:/#1 y, 4:/#2 +, 5:/#2 x")
+		for i, want := range []struct{ prev, offset uint64 }{{0, 1}, {1, 3}, {2, 5}, {0, 2}, {1, 4}} {
 			if ds[i].PrevSeq != want.prev || ds[i].Offset != want.offset {
 				t.Errorf("delivery %d: prev_seq %d, offset %d; want %+v", i+1, ds[i].PrevSeq, ds[i].Offset, want)
 			}
@@ -32,6 +32,51 @@ func TestEventsOfASessionArriveInOrder(t *testing.T) {
 		a.settle()
 		e.idle()
 	})
+}
+
+func TestSessionsTakeTurns(t *testing.T) {
+	for window, want := range map[int]string{
+		2048: "4:/#1 16, 20:/#2 1, 21:/#3 4, 25:/#1 9",
+		128:  "4:/#1 2, 6:/#2 1, 7:/#3 2, 9:/#1 2, 11:/#3 2, 13:/#1 21",
+		32:   "4:/#1 1, 5:/#2 1, 6:/#3 1, 7:/#1 1, 8:/#3 1, 9:/#1 1, 10:/#3 1, 11:/#1 1, 12:/#3 1, 13:/#1 21",
+	} {
+		virtual(t, Config{}, func(t *testing.T, e *edge) {
+			h := hello("a")
+			h.Flow = Flow{Events: window, PerSession: 100}
+			a := e.attach(h, Fresh)
+			for _, sid := range []string{"/#1", "/#2", "/#3"} {
+				e.open(sid)
+			}
+			a.settle()
+			for _, sid := range []string{"/#1", "/#1", "/#2", "/#3", "/#3", "/#3", "/#3"} {
+				e.emit(sid, "x")
+			}
+			for range 23 {
+				e.emit("/#1", "x")
+			}
+			var b Batch
+			if err := a.Next(t.Context(), &b); err != nil {
+				t.Fatal(err)
+			}
+			if got := runs(b.Deliveries); got != want {
+				t.Errorf("window of %d: turns are  %s\nwant %s", window, got, want)
+			}
+		})
+	}
+}
+
+// runs writes deliveries as "id:sid number" for each run of one session.
+func runs(ds []Delivery) string {
+	var words []string
+	for i := 0; i < len(ds); {
+		n := 1
+		for i+n < len(ds) && ds[i+n].Event.Socket == ds[i].Event.Socket {
+			n++
+		}
+		words = append(words, fmt.Sprintf("%d:%s %d", ds[i].ID, ds[i].Event.Socket.SID, n))
+		i += n
+	}
+	return strings.Join(words, ", ")
 }
 
 func TestNextWaitsForAnEvent(t *testing.T) {
@@ -59,12 +104,13 @@ func TestNackTakesEverythingLaterOfTheSessionBack(t *testing.T) {
 			e.emit("/#1", name)
 			e.emit("/#2", name)
 		}
-		a.expect("3:/#1 x, 4:/#2 x, 5:/#1 y, 6:/#2 y, 7:/#1 z, 8:/#2 z")
-		a.Nack(5, 0, false, "not now")
+		a.expect("3:/#1 x, 4:/#1 y, 5:/#1 z, 6:/#2 x, 7:/#2 y, 8:/#2 z")
+		a.Nack(4, 0, false, "not now")
 		e.emit("/#1", "later")
 		a.expect("") // in back-off
-		a.Done(7, 7) // was taken back: ignored
-		a.Done(3, 4)
+		a.Done(5, 5) // was taken back: ignored
+		a.Done(3, 3)
+		a.Done(6, 6)
 		time.Sleep(100 * time.Millisecond)
 		a.expect("9:/#1 y×2, 10:/#1 z×2, 11:/#1 later")
 		a.Done(1, 100)

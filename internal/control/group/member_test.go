@@ -57,7 +57,7 @@ func TestAMemberThatIsBackInTimeContinues(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		e.emit("/#1", "z")
 		a = e.attach(again(hello("a"), "a/2", cursor()), Continued)
-		a.expect("1:/#1 x×2, 2:/#2 x, 3:/#1 y×2, 4:/#1 z")
+		a.expect("1:/#1 x×2, 2:/#1 y×2, 3:/#1 z, 4:/#2 x")
 		a.Done(1, 4)
 		e.idle()
 		if len(a.gained)+len(a.lost) != 0 {
