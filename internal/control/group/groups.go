@@ -108,31 +108,30 @@ func (gs *Groups) Deliver(ev *socketio.Event) bool {
 	sid, namespace := sidOf(ev.Socket), namespaceOf(ev.Socket)
 	groups := gs.routing.Load().groups
 	for i := range groups {
-		if groups[i].concerns(namespace, ev) {
-			return gs.deliver(ev, sid, namespace, groups[i:])
+		if wanted := groups[i].match(namespace, ev); wanted || groups[i].forgets(ev) {
+			return gs.deliver(ev, sid, namespace, groups[i:], wanted)
 		}
 	}
 	return true
 }
 
-// deliver queues for the first of groups, which the event concerns, and the others.
-func (gs *Groups) deliver(ev *socketio.Event, sid, namespace string, groups []routed) bool {
+// deliver queues for the first of groups, which wants the event or forgets its session, and for
+// the others.
+func (gs *Groups) deliver(ev *socketio.Event, sid, namespace string, groups []routed, wanted bool) bool {
 	gs.order.Lock()
 	defer gs.order.Unlock()
 	gs.offset++
 	if tap := gs.Tap.Load(); tap != nil {
 		(*tap)(gs.offset, ev)
 	}
-	ok := true
-	for i := range groups {
-		g := &groups[i]
-		wanted := g.match(namespace, ev)
-		if !wanted && !g.concerns(namespace, ev) {
-			continue
-		}
-		ok = g.enqueue(ev, sid, gs.offset, wanted) && ok
-		if ev.Kind == socketio.ConnectRequested {
-			break // exactly one group decides
+	ok := groups[0].enqueue(ev, sid, gs.offset, wanted)
+	if ev.Kind == socketio.ConnectRequested {
+		return ok // exactly one group decides
+	}
+	for i := range groups[1:] {
+		g := &groups[1+i]
+		if wanted := g.match(namespace, ev); wanted || g.forgets(ev) {
+			ok = g.enqueue(ev, sid, gs.offset, wanted) && ok
 		}
 	}
 	return ok

@@ -112,11 +112,9 @@ func (rs *routes) match(namespace string, ev *socketio.Event) bool {
 	return false
 }
 
-// concerns says whether the group has to see the event: it gets it, or it must forget the seq it
-// remembers of a session that is over.
-func (rs *routes) concerns(namespace string, ev *socketio.Event) bool {
-	return rs.match(namespace, ev) || rs.partial && ev.Kind == socketio.Closed
-}
+// forgets says whether the event ends what the group remembers of its session although it does
+// not get it.
+func (rs *routes) forgets(ev *socketio.Event) bool { return rs.partial && ev.Kind == socketio.Closed }
 
 // sessions says whether the group gets anything of sessions of the namespace.
 func (rs *routes) sessions(namespace string) bool {
