@@ -29,7 +29,7 @@ func TestCounts(t *testing.T) {
 		if want := [...]uint64{5, 2, 2, 1, 1, 1}; got != want {
 			t.Errorf("delivered, redelivered, settled, nacked, late, ignored: %v, want %v", got, want)
 		}
-		if info.Total.Buckets[8] != 1 || info.Total.Sum != 4*time.Millisecond || info.Wait.Sum != 4*time.Millisecond {
+		if info.Total.Buckets[8] != 1 || info.Total.Sum != 4*time.Millisecond || info.Wait.Sum != 3*time.Millisecond {
 			t.Errorf("wait %+v, total %+v", info.Wait, info.Total)
 		}
 		for _, mi := range info.Members {
