@@ -131,7 +131,7 @@ func detail(b *strings.Builder, text string) {
 
 // options writes the flags of commands, but for those that all have or that are told above.
 func options(b *strings.Builder, nodes ...*kong.Node) {
-	common := []string{"help", "control", "timeout", "json", "namespace", "room", "sid", "user", "everyone", "except-room", "except-sid"}
+	common := []string{"help", "control", "timeout", "json", "tls", "tls-ca", "tls-cert", "tls-key", "tls-name", "token-file", "namespace", "room", "sid", "user", "everyone", "except-room", "except-sid"}
 	var seen []string
 	for _, n := range nodes {
 		for _, f := range n.Flags {

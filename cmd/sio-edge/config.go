@@ -29,10 +29,11 @@ func (l *loader) relations(s settings) {
 			l.fault(key, err.Error())
 		}
 	}
-	check("listen", address(s.Listen, false))
-	check("control-listen", address(s.ControlListen, true))
+	check("listen", address(s.Listen))
+	check("control-listen", address(s.ControlListen))
+	l.access(s)
 	if s.OpsListen != "" {
-		check("ops-listen", address(s.OpsListen, false))
+		check("ops-listen", address(s.OpsListen))
 	}
 	for _, pair := range [][2]string{{"control-listen", "listen"}, {"ops-listen", "listen"}, {"ops-listen", "control-listen"}} {
 		a, b := l.merged.String(pair[0]), l.merged.String(pair[1])
@@ -103,21 +104,23 @@ func (l *loader) relations(s settings) {
 }
 
 // address checks host:port.
-func address(a text, loopback bool) error {
-	host, port, err := net.SplitHostPort(string(a))
+func address(a text) error {
+	_, port, err := net.SplitHostPort(string(a))
 	if err != nil {
 		return errors.New("an address such as :3000 or 127.0.0.1:3000")
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return errors.New("a port from 0 to 65535")
 	}
-	if loopback && !isLoopback(host) {
-		return errors.New("an address on loopback, such as 127.0.0.1:7070 (whoever reaches it commands every client)")
-	}
 	return nil
 }
 
-func isLoopback(host string) bool {
+// local says whether only this machine reaches an address.
+func local(a text) bool {
+	host, _, err := net.SplitHostPort(string(a))
+	if err != nil {
+		return false
+	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
@@ -262,7 +265,7 @@ func (s settings) insecure() []string {
 	}
 	for option, on := range map[string]bool{
 		"cors-origin":     slices.Contains(s.CorsOrigin, "*"),
-		"ops-listen":      s.OpsListen != "" && address(s.OpsListen, true) != nil,
+		"ops-listen":      s.OpsListen != "" && !local(s.OpsListen) && !bool(s.OpsTls),
 		"pprof":           bool(s.Pprof),
 		"trusted-proxies": slices.ContainsFunc(s.TrustedProxies, func(p string) bool { n, _ := network(p); return n.Bits() == 0 }),
 	} {

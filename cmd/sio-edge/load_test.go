@@ -64,7 +64,43 @@ func TestFaults(t *testing.T) {
 		{
 			name:  "control off loopback",
 			flags: flagValues{"control-listen": {"0.0.0.0:7070"}},
-			want:  []string{"--control-listen 0.0.0.0:7070: an address on loopback, such as 127.0.0.1:7070 (whoever reaches it commands every client)"},
+			want:  []string{"--control-listen 0.0.0.0:7070: an address on loopback, or set control-tls-cert-file, control-tls-key-file, control-client-ca-file and access-file (whoever reaches it commands every client)"},
+		},
+		{
+			name:  "tokens over plain text",
+			flags: flagValues{"control-listen": {"0.0.0.0:7070"}, "access-file": {"access.yaml"}},
+			want:  []string{"--control-listen 0.0.0.0:7070: an address on loopback, or set control-tls-cert-file and control-tls-key-file (anybody on the way could read the tokens)"},
+		},
+		{
+			name:  "a certificate without its key",
+			flags: flagValues{"control-tls-cert-file": {"edge.crt"}},
+			want:  []string{`--control-tls-key-file "": a file: control-tls-cert-file and control-tls-key-file belong together`},
+		},
+		{
+			name:  "TLS that keeps nobody out",
+			flags: flagValues{"control-listen": {":7070"}, "control-tls-cert-file": {"edge.crt"}, "control-tls-key-file": {"edge.key"}, "control-client-ca-file": {"ca.crt"}},
+			want:  []string{`--access-file "": a file that says who may do what: encryption alone keeps nobody out`},
+		},
+		{
+			name:  "certificates of callers without TLS",
+			flags: flagValues{"control-client-ca-file": {"ca.crt"}, "ops-tls": {"true"}},
+			want:  []string{"--control-client-ca-file ca.crt: only with control-tls-cert-file and control-tls-key-file (certificates are shown in a TLS handshake)"},
+		},
+		{
+			name:  "TLS for operators without a certificate",
+			flags: flagValues{"ops-tls": {"true"}},
+			want:  []string{"--ops-tls true: only with control-tls-cert-file and control-tls-key-file"},
+		},
+		{
+			name:  "insecure and not",
+			flags: flagValues{"insecure-control": {"true"}, "access-file": {"access.yaml"}},
+			want:  []string{"--insecure-control true: false: access-file keeps the listener safe"},
+		},
+		{
+			name:  "access files that are not there",
+			flags: flagValues{"control-tls-cert-file": {"gone.crt"}, "control-tls-key-file": {"gone.key"}, "control-client-ca-file": {"gone.ca"}, "access-file": {"gone.yaml"}},
+			want: []string{"--access-file gone.yaml: no such file or directory", "--control-client-ca-file gone.ca: no such file or directory",
+				"--control-tls-cert-file gone.crt: no such file or directory", "--control-tls-key-file gone.key: no such file or directory"},
 		},
 		{
 			name:  "O6 every origin with credentials",

@@ -50,6 +50,8 @@ type cli struct {
 	Seek        seekCmd        `cmd:"" group:"Act:" help:"Move a group within the event log: empty its backlog, or replay."`
 
 	Bench      benchCmd      `cmd:"" group:"Other:" help:"Put load on a Socket.IO server, check every answer and measure."`
+	Token      tokenCmd      `cmd:"" group:"Other:" help:"Make a token for a caller, and its hash for the access file."`
+	Certs      certsCmd      `cmd:"" group:"Other:" help:"Make certificates for an edge and its callers."`
 	Completion completionCmd `cmd:"" group:"Other:" help:"Print a completion script for a shell."`
 	Version    versionCmd    `cmd:"" group:"Other:" help:"Print the version."`
 }

@@ -112,9 +112,16 @@ var bannerForm = regexp.MustCompile(`^sio-edge \S+   clients (https?://127\.0\.0
 
 func startEdge(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{}
-	p.Cmd = exec.Command(binary, append([]string{"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0",
-		"--data-dir", t.TempDir()}, args...)...)
+	p, m := startProcess(t, bannerForm, append([]string{"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)...)
+	p.clients, p.control, p.ops = m[1], m[2], m[3]
+	return p
+}
+
+// startProcess starts an edge and finds in its banner what form says.
+func startProcess(t *testing.T, form *regexp.Regexp, args ...string) (p *process, found []string) {
+	t.Helper()
+	p = &process{}
+	p.Cmd = exec.Command(binary, append([]string{"--data-dir", t.TempDir()}, args...)...)
 	p.Stderr = &p.stderr
 	out, err := p.StdoutPipe()
 	if err != nil {
@@ -137,12 +144,10 @@ func startEdge(t *testing.T, args ...string) *process {
 		}
 		banner += line
 	}
-	m := bannerForm.FindStringSubmatch(banner)
-	if m == nil {
+	if found = form.FindStringSubmatch(banner); found == nil {
 		t.Fatalf("banner:\n%s", banner)
 	}
-	p.clients, p.control, p.ops = m[1], m[2], m[3]
-	return p
+	return p, found
 }
 
 // connect opens an Engine.IO session on a WebSocket.

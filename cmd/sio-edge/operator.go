@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
@@ -23,6 +22,7 @@ type remote struct {
 	Control string        `default:"127.0.0.1:7070" env:"SIO_EDGE_CONTROL" placeholder:"HOST:PORT" help:"The edge's address for backends. Also SIO_EDGE_CONTROL."`
 	Timeout time.Duration `default:"5s" help:"How long an answer may take."`
 	JSON    bool          `name:"json" help:"Print JSON for programs, one value a line."`
+	trust   `group:"A secured edge:"`
 }
 
 // call runs f with a connection to the edge, until f returns or somebody presses Ctrl-C. Its
@@ -30,7 +30,11 @@ type remote struct {
 func (r *remote) call(f func(context.Context, *grpc.ClientConn) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	conn, err := grpc.NewClient(r.Control, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	options, err := r.options(r.Control)
+	if err != nil {
+		return err
+	}
+	conn, err := grpc.NewClient(r.Control, options...)
 	if err != nil {
 		return usageError(fmt.Sprintf("--control %s: an address such as 127.0.0.1:7070", r.Control))
 	}
@@ -59,12 +63,17 @@ func (r *remote) explain(err error) error {
 	}
 	switch st.Code() {
 	case codes.Unavailable:
+		if err := r.trust.explain(r.Control, st.Message()); err != nil {
+			return err
+		}
 		if _, why, dialed := strings.Cut(st.Message(), "error while dialing: "); dialed || strings.Contains(st.Message(), "connection error") {
 			return unreachable{fmt.Sprintf("no edge at %s%s: is it running? --control names another", r.Control, reason(why+st.Message()))}
 		}
 		return unreachable{fmt.Sprintf("edge at %s: %s", r.Control, st.Message())}
 	case codes.DeadlineExceeded:
 		return unreachable{fmt.Sprintf("edge at %s: no answer within %s", r.Control, r.Timeout)}
+	case codes.Unauthenticated:
+		return errNoCredential(r.Control, st.Message())
 	case codes.Unimplemented:
 		return fmt.Errorf("edge at %s: it is too old for this (%s)", r.Control, st.Message())
 	}

@@ -263,7 +263,7 @@ func TestTailFilters(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	for shell, want := range map[string]string{
-		"bash": `.*\n\t\tgroups\) words="--control --help --json --timeout" ;;\n.*complete -o default -F _sio_edge sio-edge\n`,
+		"bash": `.*\n\t\tgroups\) words="list pause resume --control --help --json --timeout --tls.*" ;;\n.*complete -o default -F _sio_edge sio-edge\n`,
 		"zsh":  `#compdef sio-edge\n.*`,
 		"fish": `.*'__fish_seen_subcommand_from emit' -l ttl\n.*`,
 	} {

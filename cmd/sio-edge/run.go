@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/control"
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/console"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/control/metrics"
@@ -41,6 +42,11 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	defer sockets.Close()
 	groups.Start(sockets)
 	engine := newEngine(s, sockets, measured, log)
+	audit := log.WithGroup("audit")
+	guard, err := newGuard(s, log, audit, measured.Refused)
+	if err != nil {
+		return err
+	}
 	operations := control.Operations{Engine: engine, Refusals: measured.Refusals, Drain: func() time.Duration {
 		drain()
 		return s.endsWithin()
@@ -49,8 +55,9 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		operations.Snapshot = kept.Snapshot
 	}
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
-		CommandRate: int(s.CommandsPerSecond), Operations: operations}, groups, sockets, log)
-	front := newFront(s, engine, kept, measured, log)
+		CommandRate: int(s.CommandsPerSecond), Operations: operations,
+		Access: guard, Audit: audit}, groups, sockets, log)
+	front := newFront(s, engine, kept, guard, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
 	console.Mount(front.Ops)
@@ -89,6 +96,13 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		defer close(warnings)
 		l.warn(ctx, log)
 	}()
+	rechecks := make(chan struct{}) // awaited below
+	go func() {
+		defer close(rechecks)
+		if guard != nil {
+			guard.Watch(ctx)
+		}
+	}()
 	go func() {
 		defer drain() // an edge that backends cannot reach is of no use to clients
 		served <- ctl.Serve(backends)
@@ -107,6 +121,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	<-reloads
 	<-warnings
+	<-rechecks
 	return err
 }
 
@@ -163,11 +178,14 @@ func newEngine(s settings, sockets *socketio.Server, measured *metrics.Metrics, 
 	return engineio.NewServer(cfg, sockets, log)
 }
 
-func newFront(s settings, engine *engineio.Server, kept *store.Store, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
+func newFront(s settings, engine *engineio.Server, kept *store.Store, guard *access.Guard, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
 	cfg := s.edge()
 	cfg.Refused = measured.Refused
 	if kept != nil {
 		cfg.Degraded = kept.Refuses
+	}
+	if guard != nil {
+		cfg.OpsAccess = guard.Ops(bool(s.OpsTls))
 	}
 	front := edge.NewServer(cfg, engine, log)
 	front.Ops.Handle("GET /metrics", measured.Handler())

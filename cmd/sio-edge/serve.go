@@ -50,7 +50,11 @@ func banner(w io.Writer, s settings, clients, backends, ops net.Addr, store stri
 		fmt.Fprintf(w, "   backends %s", dialable(backends))
 	}
 	if ops != nil {
-		fmt.Fprintf(w, "   ops http://%s", dialable(ops))
+		scheme := "http"
+		if s.OpsTls {
+			scheme = "https"
+		}
+		fmt.Fprintf(w, "   ops %s://%s", scheme, dialable(ops))
 	}
 	recovery := "off"
 	if s.RecoveryWindow > 0 {

@@ -24,7 +24,7 @@ type settings struct {
 	Config text `help:"YAML file with any of these keys." placeholder:"FILE" group:"Process:"`
 
 	Listen         text     `def:":3000" help:"Address for clients." group:"Process:"`
-	ControlListen  text     `def:"127.0.0.1:7070" help:"Address for backends (gRPC). Loopback only." group:"Process:"`
+	ControlListen  text     `def:"127.0.0.1:7070" help:"Address for backends (gRPC). Off loopback it takes TLS and access-file." group:"Process:"`
 	OpsListen      text     `def:"127.0.0.1:9090" help:"Address for health, metrics and the console; empty for none." group:"Process:"`
 	DataDir        text     `def:"./data" help:"Directory of the store; empty for none: sessions then end with the process." group:"Process:"`
 	StaticDir      text     `help:"Directory served to browsers at /." group:"Process:"`
@@ -44,6 +44,13 @@ type settings struct {
 	AcmeDirectory     text   `def:"https://acme-v02.api.letsencrypt.org/directory" help:"The authority." group:"TLS:"`
 	AcmeCacheDir      text   `help:"Where certificates and the account's key are kept. Default: acme in data-dir." placeholder:"DIR" group:"TLS:"`
 	InsecureFileModes toggle `def:"false" help:"Take keys from files that others on the machine can read." group:"TLS:"`
+
+	ControlTlsCertFile  text   `help:"Certificate of control-listen with its chain (PEM); read again when it changes." placeholder:"FILE" group:"Access of backends and operators:"`
+	ControlTlsKeyFile   text   `help:"Its private key (PEM)." placeholder:"FILE" group:"Access of backends and operators:"`
+	ControlClientCaFile text   `help:"Who signs the certificates of callers (PEM). Without it they need tokens." placeholder:"FILE" group:"Access of backends and operators:"`
+	AccessFile          text   `help:"Who may do what (YAML). With it every caller needs a certificate or a token, on both listeners." placeholder:"FILE" group:"Access of backends and operators:"`
+	OpsTls              toggle `def:"false" help:"Speak TLS on ops-listen with control-tls-cert-file, so that it can be used from elsewhere." group:"Access of backends and operators:"`
+	InsecureControl     toggle `def:"false" help:"Let control-listen be off loopback without TLS and access-file: whoever reaches it commands every client." group:"Access of backends and operators:"`
 
 	CommandsPerSecond count    `def:"0" zero:"any number" min:"1" help:"Commands that one backend may send; above it is read more slowly, and after 5s refused." group:"Backends (gRPC):"`
 	SpillDelay        duration `def:"200ms" min:"1ms" max:"1h" help:"How long a client event may be in memory only, for groups that are not DURABLE." group:"Backends (gRPC):"`

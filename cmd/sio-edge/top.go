@@ -18,7 +18,7 @@ import (
 
 type topCmd struct {
 	remote
-	Ops  string `default:"127.0.0.1:9090" env:"SIO_EDGE_OPS" placeholder:"HOST:PORT" help:"The edge's ops listener, for rates; without it there are none. Also SIO_EDGE_OPS."`
+	Ops  string `default:"127.0.0.1:9090" env:"SIO_EDGE_OPS" placeholder:"HOST:PORT" help:"The edge's ops listener, for rates; without it there are none. https://HOST:PORT if it speaks TLS. Also SIO_EDGE_OPS."`
 	Once bool   `help:"Print once and end; also what happens without a terminal."`
 }
 
@@ -56,7 +56,11 @@ func (c *topCmd) Run() error {
 }
 
 func (c *topCmd) watcher(conn *grpc.ClientConn) *watcher {
-	return &watcher{conn: conn, ops: c.Ops, http: &http.Client{Timeout: time.Second}, timeout: c.Timeout, totals: make(map[string]total), history: make(map[string][]float64)}
+	client := &http.Client{Timeout: time.Second}
+	if c, err := c.config(); err == nil && c != nil { // an error has ended the command before
+		client.Transport = &http.Transport{TLSClientConfig: c}
+	}
+	return &watcher{conn: conn, ops: c.Ops, http: client, timeout: c.Timeout, totals: make(map[string]total), history: make(map[string][]float64)}
 }
 
 // once prints the figures without rates, which need two looks.

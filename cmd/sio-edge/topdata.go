@@ -120,7 +120,11 @@ func (w *watcher) rateLocked(name string, v float64) {
 
 // scrape reads /metrics; nil if there is none.
 func (w *watcher) scrape(ctx context.Context) map[string]float64 {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.ops+"/metrics", nil)
+	url := w.ops + "/metrics"
+	if !strings.Contains(url, "://") {
+		url = "http://" + url
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil
 	}

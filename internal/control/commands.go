@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
@@ -21,6 +22,7 @@ const maxCommands = 1024
 // commands applies the commands of one caller.
 type commands struct {
 	srv    *Server
+	grant  *access.Grant
 	member *group.Member // nil for a caller without a stream
 	out    *outbox       // where answers of clients go; nil for a caller without a stream
 	flush  socketio.Flush
@@ -28,15 +30,18 @@ type commands struct {
 
 // apply does one command, or finds its first result, and returns it.
 func (c *commands) apply(cmd *pb.Command) *pb.CommandResult {
+	if err := c.permit(cmd); err != nil {
+		return failure(cmd.CommandId, err)
+	}
 	if cmd.CommandId == "" {
 		return c.do(cmd, &ackRelay{out: c.out})
 	}
 	if len(cmd.CommandId) > maxCommandID {
 		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: fmt.Sprintf("command_id: %d bytes, at most %d are allowed", len(cmd.CommandId), maxCommandID)})
 	}
-	e, fresh := c.srv.ledger.begin(cmd)
+	e, fresh := c.srv.ledger.begin(c.key(cmd.CommandId), cmd)
 	if !fresh {
-		r := e.again()
+		r := e.again(cmd.CommandId)
 		if e.relay != nil && c.out != nil {
 			e.relay.rebind(c.out)
 		}
@@ -64,7 +69,9 @@ func (c *commands) do(cmd *pb.Command, relay *ackRelay) *pb.CommandResult {
 	if err != nil {
 		return failure(cmd.CommandId, err)
 	}
-	return &pb.CommandResult{CommandId: cmd.CommandId, Receipt: convert.Receipt(receipt)}
+	r := &pb.CommandResult{CommandId: cmd.CommandId, Receipt: convert.Receipt(receipt)}
+	c.auditCommand(cmd, r)
+	return r
 }
 
 func (c *commands) perform(cmd *pb.Command, relay *ackRelay) (socketio.Receipt, error) {
@@ -77,6 +84,9 @@ func (c *commands) perform(cmd *pb.Command, relay *ackRelay) (socketio.Receipt, 
 	op, err := convert.Command(cmd, c.member, relay)
 	if err != nil {
 		return socketio.Receipt{}, err
+	}
+	if !c.grant.Everything() {
+		c.confine(op)
 	}
 	return c.srv.sockets.Apply(op, &c.flush)
 }
@@ -103,7 +113,7 @@ func (s *Server) Execute(ctx context.Context, req *pb.ExecuteRequest) (*pb.Execu
 	if n := len(req.Commands); n > maxCommands {
 		return nil, convert.Failure(codes.InvalidArgument, convert.Invalid, fmt.Sprintf("execute: %d commands, at most %d are allowed", n, maxCommands)).Err()
 	}
-	c := commands{srv: s}
+	c := commands{srv: s, grant: s.grant(ctx)}
 	resp := &pb.ExecuteResponse{Results: make([]*pb.CommandResult, 0, len(req.Commands))}
 	for _, cmd := range req.Commands {
 		resp.Results = append(resp.Results, c.apply(cmd))
@@ -130,7 +140,7 @@ func (s *Server) EmitWithAck(req *pb.EmitWithAckRequest, stream pb.CommandServic
 	}
 	out := newOutbox()
 	defer out.close() // the answers of those who are late go nowhere
-	c := commands{srv: s, out: out}
+	c := commands{srv: s, grant: s.grant(stream.Context()), out: out}
 	r := c.apply(&pb.Command{CommandId: req.CommandId, Op: &pb.Command_Emit{Emit: emit}})
 	c.flush.Do()
 	if r.Status != nil {

@@ -39,6 +39,9 @@ func (s *Server) ListDeadLetters(ctx context.Context, req *pb.ListDeadLettersReq
 		resp.DeadLetters = append(resp.DeadLetters, &pb.DeadLetter{Event: ev, Attempts: l.Attempts, MemberId: l.MemberID,
 			Reason: l.Reason, SetAsideAt: timestamppb.New(l.At)})
 	}
+	if !s.grant(ctx).Payloads() {
+		convert.Withhold(resp)
+	}
 	return resp, nil
 }
 

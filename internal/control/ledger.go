@@ -25,9 +25,9 @@ const (
 type ledger struct {
 	seed maphash.Seed
 
-	mu      sync.Mutex // guards the following
-	results map[string]*entry
-	order   []dated // by time
+	mu      sync.Mutex        // guards the following
+	results map[string]*entry // by key: who sent it and its command_id
+	order   []dated           // by time
 }
 
 type entry struct {
@@ -39,17 +39,17 @@ type entry struct {
 }
 
 type dated struct {
-	id string
-	at time.Time
+	key string
+	at  time.Time
 }
 
 func newLedger() *ledger {
 	return &ledger{seed: maphash.MakeSeed(), results: make(map[string]*entry)}
 }
 
-// begin looks the command up. The first to come gets fresh: it must do the command and call
+// begin looks the command up by a key. The first to come gets fresh: it must do the command and call
 // finish. A repeat gets the entry of the first, and must wait for done.
-func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
+func (l *ledger) begin(key string, c *pb.Command) (e *entry, fresh bool) {
 	quiet := c.Quiet
 	c.Quiet = false // it is about the answer, not about what is done
 	body, _ := proto.MarshalOptions{Deterministic: true}.Marshal(c)
@@ -59,10 +59,10 @@ func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.order) > 0 && (len(l.order) > ledgerEntries || now.Sub(l.order[0].at) > ledgerWindow) {
-		delete(l.results, l.order[0].id)
+		delete(l.results, l.order[0].key)
 		l.order = l.order[1:]
 	}
-	if e, ok := l.results[c.CommandId]; ok {
+	if e, ok := l.results[key]; ok {
 		if e.body != hash && !e.former {
 			other := &entry{done: make(chan struct{}), result: &pb.CommandResult{CommandId: c.CommandId,
 				Status: convert.Failure(codes.AlreadyExists, "COMMAND_ID_REUSED", "command_id was used for another command").Proto()}}
@@ -72,21 +72,21 @@ func (l *ledger) begin(c *pb.Command) (e *entry, fresh bool) {
 		return e, false
 	}
 	e = &entry{done: make(chan struct{}), body: hash}
-	l.results[c.CommandId] = e
-	l.order = append(l.order, dated{c.CommandId, now})
+	l.results[key] = e
+	l.order = append(l.order, dated{key, now})
 	return e, true
 }
 
-// remember takes over that a former process has done a command. What its result was is not known,
+// remember takes over that a former process has done a command, by its key. What its result was is not known,
 // but that it was no failure.
-func (l *ledger) remember(id string, at time.Time) {
+func (l *ledger) remember(key string, at time.Time) {
 	e := &entry{done: make(chan struct{}), former: true}
-	e.finish(&pb.CommandResult{CommandId: id, Receipt: &pb.Receipt{}})
+	e.finish(&pb.CommandResult{Receipt: &pb.Receipt{}})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(at) < ledgerWindow {
-		l.results[id] = e
-		l.order = append(l.order, dated{id, at})
+		l.results[key] = e
+		l.order = append(l.order, dated{key, at})
 	}
 }
 
@@ -96,10 +96,11 @@ func (e *entry) finish(r *pb.CommandResult) {
 	close(e.done)
 }
 
-// again is the first result, marked as such.
-func (e *entry) again() *pb.CommandResult {
+// again is the first result, marked as such, for a command with this id.
+func (e *entry) again(id string) *pb.CommandResult {
 	<-e.done
 	r := proto.Clone(e.result).(*pb.CommandResult)
+	r.CommandId = id
 	if r.Receipt != nil {
 		r.Receipt.RepeatedCommand = true
 	}

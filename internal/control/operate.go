@@ -77,7 +77,8 @@ func (s *Server) ListSlowClients(ctx context.Context, req *pb.ListSlowClientsReq
 		c := &pb.SlowClient{RemoteAddr: slow.Socket.Handshake.RemoteAddr, Transport: slow.Transport,
 			QueuedBytes: uint64(slow.Bytes), QueuedPackets: uint32(slow.Packets), Paused: slow.Paused}
 		for _, k := range sessions[slow.Socket] {
-			c.Sessions = append(c.Sessions, convert.Session(&k))
+			_, whole := s.grant(ctx).Sees(k.Namespace)
+			c.Sessions = append(c.Sessions, session(&k, whole))
 		}
 		resp.Clients = append(resp.Clients, c)
 	}
@@ -115,6 +116,7 @@ const backupPart = 256 << 10
 
 // Backup streams a copy of the store.
 func (s *Server) Backup(req *pb.BackupRequest, stream pb.AdminService_BackupServer) error {
+	s.auditCall(stream.Context(), pb.AdminService_Backup_FullMethodName, req, nil)
 	if s.cfg.Operations.Snapshot == nil {
 		return convert.Failure(codes.FailedPrecondition, "STORE_NONE", "backup: this edge keeps nothing beyond its process (data-dir is empty)").Err()
 	}

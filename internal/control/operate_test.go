@@ -72,10 +72,12 @@ func TestSlowClientsAreListed(t *testing.T) {
 // A drain is told to backends when it begins, and GetEdge knows.
 func TestDrainIsTold(t *testing.T) {
 	asked := make(chan struct{}, 1)
-	w := newWorldWith(t, nil, control.Operations{Drain: func() time.Duration {
-		asked <- struct{}{}
-		return 11 * time.Second
-	}})
+	w := newWorldWith(t, nil, func(c *control.Config) {
+		c.Operations.Drain = func() time.Duration {
+			asked <- struct{}{}
+			return 11 * time.Second
+		}
+	})
 	admin := pb.NewAdminServiceClient(w.conn)
 	m := w.attach(chat())
 	m.snapshot()
@@ -108,7 +110,7 @@ func TestBackup(t *testing.T) {
 	for i := range uint64(100) {
 		kept.Put(store.Letters, "chat", i, make([]byte, 10_000))
 	}
-	w := newWorldWith(t, nil, control.Operations{Snapshot: kept.Snapshot})
+	w := newWorldWith(t, nil, func(c *control.Config) { c.Operations.Snapshot = kept.Snapshot })
 	stream, err := pb.NewAdminServiceClient(w.conn).Backup(w.context(), &pb.BackupRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
@@ -45,6 +46,10 @@ type Config struct {
 	// CommandRate bounds the commands a second on one stream. 0: it does not.
 	CommandRate int
 	Operations  Operations
+	// Access decides who may do what. nil: everybody may do everything, which is for loopback.
+	Access *access.Guard
+	// Audit is told what operators do. Default: nobody is.
+	Audit *slog.Logger
 }
 
 // Server is the gRPC side of an edge.
@@ -83,28 +88,39 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	if cfg.HelloTimeout == 0 {
 		cfg.HelloTimeout = 5 * time.Second
 	}
+	if cfg.Audit == nil {
+		cfg.Audit = slog.New(slog.DiscardHandler)
+	}
 	s := &Server{cfg: cfg, groups: groups, sockets: sockets, log: log, ledger: newLedger(),
 		started: time.Now(), stopping: make(chan struct{}), draining: make(chan struct{}), health: health.NewServer()}
 	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
-	s.grpc = grpc.NewServer(
-		grpc.MaxRecvMsgSize(8<<20),
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(8 << 20),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
 		grpc.MaxConcurrentStreams(100),
-		grpc.MaxHeaderListSize(16<<10),
+		grpc.MaxHeaderListSize(16 << 10),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),
-		grpc.ConnectionTimeout(10*time.Second),
+		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(s.recoverUnary),
 		grpc.ChainStreamInterceptor(s.recoverStream),
-	)
+	}
+	if guard := cfg.Access; guard != nil {
+		options = append(options, guard.ServerOptions()...)
+		options = append(options, grpc.ChainUnaryInterceptor(guard.Unary), grpc.ChainStreamInterceptor(guard.Stream))
+	}
+	options = append(options, grpc.ChainUnaryInterceptor(s.auditUnary))
+	s.grpc = grpc.NewServer(options...)
 	pb.RegisterEventServiceServer(s.grpc, s)
 	pb.RegisterCommandServiceServer(s.grpc, s)
 	pb.RegisterSessionServiceServer(s.grpc, s)
 	pb.RegisterAdminServiceServer(s.grpc, s)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	if cfg.Access == nil { // where everybody may do everything anyway
+		reflection.Register(s.grpc)
+	}
 
 	s.tails.session = sockets.Get
 	emitted := s.tails.emitted

@@ -32,15 +32,23 @@ func filter(t *pb.Target) *socketio.Target {
 
 // GetSession returns one session.
 func (s *Server) GetSession(ctx context.Context, req *pb.GetSessionRequest) (*pb.GetSessionResponse, error) {
+	whole, err := s.sees(ctx, req.Namespace)
+	if err != nil {
+		return nil, err
+	}
 	k, err := s.sockets.Get(req.Namespace, req.Sid)
 	if err != nil {
 		return nil, convert.Status(err).Err()
 	}
-	return &pb.GetSessionResponse{Session: convert.Session(&k)}, nil
+	return &pb.GetSessionResponse{Session: session(&k, whole)}, nil
 }
 
 // ListSessions returns a page of the sessions that a target selects.
 func (s *Server) ListSessions(ctx context.Context, req *pb.ListSessionsRequest) (*pb.ListSessionsResponse, error) {
+	whole, err := s.sees(ctx, req.Filter.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
 	size := pageSize(req.PageSize)
 	list, err := s.sockets.List(filter(req.Filter), req.PageToken, size+1)
 	if err != nil {
@@ -52,13 +60,16 @@ func (s *Server) ListSessions(ctx context.Context, req *pb.ListSessionsRequest) 
 		resp.NextPageToken = list[size-1].SID
 	}
 	for i := range list {
-		resp.Sessions = append(resp.Sessions, convert.Session(&list[i]))
+		resp.Sessions = append(resp.Sessions, session(&list[i], whole))
 	}
 	return resp, nil
 }
 
 // CountSessions counts the sessions that a target selects.
 func (s *Server) CountSessions(ctx context.Context, req *pb.CountSessionsRequest) (*pb.CountSessionsResponse, error) {
+	if _, err := s.sees(ctx, req.Filter.GetNamespace()); err != nil {
+		return nil, err
+	}
 	open, away, err := s.sockets.Count(filter(req.Filter))
 	if err != nil {
 		return nil, convert.Status(err).Err()
@@ -68,6 +79,9 @@ func (s *Server) CountSessions(ctx context.Context, req *pb.CountSessionsRequest
 
 // ListRooms returns a page of the rooms of a namespace.
 func (s *Server) ListRooms(ctx context.Context, req *pb.ListRoomsRequest) (*pb.ListRoomsResponse, error) {
+	if _, err := s.sees(ctx, req.Namespace); err != nil {
+		return nil, err
+	}
 	size := pageSize(req.PageSize)
 	list, err := s.sockets.Rooms(req.Namespace, req.Prefix, req.PageToken, size+1)
 	if err != nil {

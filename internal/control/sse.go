@@ -37,7 +37,7 @@ func (s *Server) serveTail(w http.ResponseWriter, r *http.Request) {
 	if !proto.Equal(t, &pb.Target{}) {
 		req.Filter = t
 	}
-	reader, err := s.openTail(req)
+	reader, err := s.openTail(r.Context(), req)
 	if err != nil {
 		http.Error(w, status.Convert(err).Message(), http.StatusBadRequest)
 		return
@@ -58,9 +58,9 @@ func (s *Server) serveTail(w http.ResponseWriter, r *http.Request) {
 			if missed := reader.missing(); missed != nil {
 				out.add(missed)
 			}
-			out.add(entry)
+			out.add(reader.shown(entry))
 			for range len(reader.entries) { // what waits leaves in one write
-				out.add(<-reader.entries)
+				out.add(reader.shown(<-reader.entries))
 			}
 			err = out.flush()
 		case <-alive.C:

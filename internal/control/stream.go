@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
@@ -22,6 +23,7 @@ type stream struct {
 	// Static after Hello.
 	srv    *Server
 	rpc    pb.EventService_SubscribeServer
+	grant  *access.Grant
 	member *group.Member
 	name   string // of the group
 	id     string // of the member
@@ -46,13 +48,17 @@ func (s *Server) Subscribe(rpc pb.EventService_SubscribeServer) error {
 	if err != nil {
 		return err
 	}
+	grant := s.grant(rpc.Context())
+	if err := s.mayAttach(grant, &h); err != nil {
+		return err
+	}
 	member, outcome, err := s.groups.Attach(h)
 	if err != nil {
 		return memberError(err)
 	}
 	defer member.Detach()
-	st := &stream{srv: s, rpc: rpc, member: member, name: h.Group, id: h.MemberID, out: newOutbox()}
-	st.commands = commands{srv: s, member: member, out: st.out}
+	st := &stream{srv: s, rpc: rpc, grant: grant, member: member, name: h.Group, id: h.MemberID, out: newOutbox()}
+	st.commands = commands{srv: s, grant: grant, member: member, out: st.out}
 	st.quota.rate = float64(s.cfg.CommandRate)
 	defer st.out.close()
 	s.log.Info("backend attached", "group", h.Group, "member", h.MemberID, "sdk", h.SDK, "resume", outcomes[outcome].String())
@@ -158,6 +164,11 @@ func (st *stream) greet(outcome group.Outcome) error {
 		return err
 	}
 	err = st.member.Snapshot(snapshotPart, func(sessions []socketio.Session) error {
+		for i := range sessions {
+			if err := st.hears(sessions[i].Namespace); err != nil {
+				return err
+			}
+		}
 		return st.send(snapshot(sessions, false))
 	})
 	if err != nil {
@@ -189,6 +200,9 @@ func (st *stream) deliver(ctx context.Context) error {
 		if len(next.Lost)+len(next.Gained) > 0 {
 			a := &pb.Assignment{LostSids: next.Lost}
 			for i := range next.Gained {
+				if err := st.hears(next.Gained[i].Namespace); err != nil {
+					return err
+				}
 				a.Gained = append(a.Gained, convert.Session(&next.Gained[i]))
 			}
 			if err := st.send(&pb.SubscribeResponse{Message: &pb.SubscribeResponse_Assignment{Assignment: a}}); err != nil {
@@ -203,6 +217,11 @@ func (st *stream) deliver(ctx context.Context) error {
 			n, size := 0, 0
 			for n < len(rest) && (n == 0 || size+rest[n].Event.Size() <= maxBatchBytes) {
 				d := &rest[n]
+				if !st.grant.Everything() {
+					if err := st.hears(d.Event.Socket.Nsp.Name); err != nil {
+						return err
+					}
+				}
 				batch.Add(d.ID, d.Attempt, d.Offset, d.PrevSeq, d.Event)
 				size += d.Event.Size()
 				n++

@@ -1,12 +1,14 @@
 package control
 
 import (
+	"context"
 	"path"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,11 +37,12 @@ type tail struct {
 	entries chan *pb.TailEventsResponse // never closed
 	target  *socketio.Target            // nil for everything
 	events  []string
+	whole   bool // with what is withheld from others
 	missed  atomic.Uint64
 }
 
-func (t *tails) open(target *socketio.Target, events []string) *tail {
-	r := &tail{entries: make(chan *pb.TailEventsResponse, tailQueue), target: target, events: events}
+func (t *tails) open(target *socketio.Target, events []string, whole bool) *tail {
+	r := &tail{entries: make(chan *pb.TailEventsResponse, tailQueue), target: target, events: events, whole: whole}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.readers == nil {
@@ -156,7 +159,7 @@ func (r *tail) wantsSocket(s *socketio.Socket) bool {
 
 // TailEvents streams what passes, from now on.
 func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_TailEventsServer) error {
-	r, err := s.openTail(req)
+	r, err := s.openTail(stream.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -173,7 +176,7 @@ func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_Ta
 					return err
 				}
 			}
-			if err := stream.Send(entry); err != nil {
+			if err := stream.Send(r.shown(entry)); err != nil {
 				return err
 			}
 		}
@@ -182,9 +185,11 @@ func (s *Server) TailEvents(req *pb.TailEventsRequest, stream pb.AdminService_Ta
 
 // openTail begins to collect what a reader asks for. Rooms and users become the sessions that are
 // there now.
-func (s *Server) openTail(req *pb.TailEventsRequest) (*tail, error) {
+func (s *Server) openTail(ctx context.Context, req *pb.TailEventsRequest) (*tail, error) {
+	whole := s.grant(ctx).Payloads()
+	s.auditCall(ctx, pb.AdminService_TailEvents_FullMethodName, req, nil)
 	if req.Filter == nil {
-		return s.tails.open(nil, req.Events), nil
+		return s.tails.open(nil, req.Events, whole), nil
 	}
 	target := filter(req.Filter)
 	if len(target.Rooms)+len(target.UserIDs) > 0 {
@@ -199,7 +204,17 @@ func (s *Server) openTail(req *pb.TailEventsRequest) (*tail, error) {
 	if target.Namespace == "" {
 		target.Namespace = "/"
 	}
-	return s.tails.open(target, req.Events), nil
+	return s.tails.open(target, req.Events, whole), nil
+}
+
+// shown is an entry, which others read too, as this reader may see it.
+func (r *tail) shown(entry *pb.TailEventsResponse) *pb.TailEventsResponse {
+	if r.whole {
+		return entry
+	}
+	own := proto.Clone(entry).(*pb.TailEventsResponse)
+	convert.Withhold(own)
+	return own
 }
 
 // missing is the entry that says how many were missed, nil if none were.

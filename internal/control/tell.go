@@ -31,9 +31,14 @@ func (c *commands) tell(m *pb.Tell, relay *ackRelay) (socketio.Receipt, error) {
 	}
 	receipt, err := c.srv.groups.Tell(t)
 	if errors.Is(err, group.ErrUnknown) {
-		err = &socketio.Error{Reason: convert.GroupUnknown, Text: fmt.Sprintf("tell %q: %v", t.Event, err)}
+		err = unknownGroup(m)
 	}
 	return receipt, err
+}
+
+// unknownGroup is the error of who names a group that is not there, or not for them.
+func unknownGroup(m *pb.Tell) error {
+	return &socketio.Error{Reason: convert.GroupUnknown, Text: fmt.Sprintf("tell %.128q: %v", m.Event, group.ErrUnknown)}
 }
 
 func told(t *group.Told) *pb.Told {
@@ -65,6 +70,9 @@ func (st *stream) sendNotes(next *group.Batch) error {
 		b := &pb.SessionChangeBatch{}
 		for i := range next.Changed {
 			c := &next.Changed[i]
+			if err := st.hears(c.Namespace); err != nil {
+				return err
+			}
 			b.Changes = append(b.Changes, &pb.SessionChange{Sid: c.SID, Namespace: c.Namespace,
 				Joined: c.Joined, Left: c.Left, AllRooms: c.AllRooms, Transport: c.Transport})
 		}

@@ -30,6 +30,7 @@ type world struct {
 	t       *testing.T
 	url     string // of Engine.IO
 	ops     *httptest.Server
+	addr    string // of the control listener
 	conn    *grpc.ClientConn
 	sockets *socketio.Server
 	server  *control.Server
@@ -38,10 +39,10 @@ type world struct {
 func newWorld(t *testing.T) *world { return newWorldOn(t, nil) }
 
 func newWorldOn(t *testing.T, disk socketio.Store) *world {
-	return newWorldWith(t, disk, control.Operations{})
+	return newWorldWith(t, disk, func(*control.Config) {})
 }
 
-func newWorldWith(t *testing.T, disk socketio.Store, op control.Operations) *world {
+func newWorldWith(t *testing.T, disk socketio.Store, change func(*control.Config)) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg := group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}
 	if kept, ok := disk.(group.Log); ok {
@@ -52,9 +53,10 @@ func newWorldWith(t *testing.T, disk socketio.Store, op control.Operations) *wor
 	groups.Start(sockets)
 	groups.Restore(group.Kept{Parse: sockets.ParseEvent})
 	engine := engineio.NewServer(engineio.Config{}, sockets, log)
-	op.Engine = engine
-	ctl := control.NewServer(control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
-		HelloTimeout: 100 * time.Millisecond, Operations: op}, groups, sockets, log)
+	config := control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
+		HelloTimeout: 100 * time.Millisecond, Operations: control.Operations{Engine: engine}}
+	change(&config)
+	ctl := control.NewServer(config, groups, sockets, log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,13 @@ func newWorldWith(t *testing.T, disk socketio.Store, op control.Operations) *wor
 	mux := http.NewServeMux()
 	ctl.MountJSON(mux)
 	ctl.MountTail(mux)
-	ops := httptest.NewServer(mux)
+	ops := httptest.NewUnstartedServer(mux)
+	if config.Access != nil {
+		guard := config.Access.Ops(true)
+		ops.Config.Handler, ops.Config.ConnContext = guard.Handler(mux), guard.Context
+		ops.Listener = guard.Listener(ops.Listener)
+	}
+	ops.Start()
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +93,7 @@ func newWorldWith(t *testing.T, disk socketio.Store, op control.Operations) *wor
 		sockets.Close()
 		groups.Close()
 	})
-	return &world{t: t, url: public.URL + "/socket.io/?EIO=4&transport=polling", ops: ops, conn: conn, sockets: sockets, server: ctl}
+	return &world{t: t, url: public.URL + "/socket.io/?EIO=4&transport=polling", ops: ops, conn: conn, sockets: sockets, server: ctl, addr: l.Addr().String()}
 }
 
 func (w *world) context() context.Context {

@@ -24,16 +24,30 @@ type Engine interface {
 	Close(context.Context) error
 }
 
+// OpsAccess decides who may do what on the ops listener.
+type OpsAccess interface {
+	// Secure says whether Listener encrypts, so that callers may come from elsewhere.
+	Secure() bool
+	// Listener wraps the listener, Context is told of its connections.
+	Listener(net.Listener) net.Listener
+	Context(context.Context, net.Conn) context.Context
+	// Handler is what stands before Server.Ops.
+	Handler(*http.ServeMux) http.Handler
+}
+
 // Config of the front door. The zero value of a field means its default.
 type Config struct {
 	// Listen is the address for clients. Default ":3000".
 	Listen string
 	// OpsListen is the address for health and everything mounted on Server.Ops. Nothing listens
-	// there by default. Off loopback only /healthz and /metrics answer; on loopback, requests with
-	// the Host of another machine are refused.
+	// there by default. Off loopback only /healthz and /metrics answer, unless OpsAccess is secure;
+	// on loopback, requests with the Host of another machine are refused.
 	OpsListen string
 	// TLS is spoken with clients. Default nil: plain HTTP.
 	TLS *TLS
+	// OpsAccess lets callers of the ops listener in by who they are. Default nil: on loopback
+	// everybody may do everything there.
+	OpsAccess OpsAccess
 	// Path is where the Engine answers, with everything below it. Default "/socket.io".
 	Path string
 	// StaticDir is a directory served at "/". Default none.
@@ -141,12 +155,19 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 			}
 		},
 	}
+	var ops http.Handler = s.Ops
+	if s.config.OpsAccess != nil {
+		ops = s.config.OpsAccess.Handler(s.Ops)
+	}
 	s.ops = &http.Server{
-		Handler:           s.onlyLocal(http.NewCrossOriginProtection().Handler(s.Ops)),
+		Handler:           s.onlyLocal(http.NewCrossOriginProtection().Handler(ops)),
 		ReadHeaderTimeout: s.config.HeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
 		MaxHeaderBytes:    maxHead,
 		ErrorLog:          errorLog,
+	}
+	if s.config.OpsAccess != nil {
+		s.ops.ConnContext = s.config.OpsAccess.Context
 	}
 	s.Ops.HandleFunc("GET /healthz", s.ready)
 	s.Ops.HandleFunc("GET /healthz/ready", s.ready)
@@ -196,6 +217,9 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("listen for operators: %w", err)
 	}
 	s.OpsAddr = s.opsListener.Addr()
+	if s.config.OpsAccess != nil {
+		s.opsListener = s.config.OpsAccess.Listener(s.opsListener)
+	}
 	return nil
 }
 
@@ -279,11 +303,15 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // onlyLocal keeps everyone else away from the ops listener: other machines, which may only ask
 // for health and metrics, and web pages, which must not
 // even send there. A page whose name is made to resolve to 127.0.0.1 sends
-// its own name as Host.
+// its own name as Host. With TLS it has no certificate for that name, and OpsAccess says who comes.
 func (s *Server) onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local := s.OpsAddr.(*net.TCPAddr).IP.IsLoopback()
 		harmless := r.URL.Path == "/metrics" || r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/healthz/")
+		if s.config.OpsAccess != nil && s.config.OpsAccess.Secure() {
+			next.ServeHTTP(w, r)
+			return
+		}
 		if local && !localHost(r.Host) || !local && !harmless {
 			plain(w, http.StatusForbidden, "this answers to localhost only, on loopback")
 			return

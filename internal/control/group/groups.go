@@ -170,6 +170,21 @@ func (gs *Groups) Namespaces() []string {
 	return slices.Compact(all)
 }
 
+// Routed returns the namespaces, or patterns, of which a group gets events; none if there is no
+// such group.
+func (gs *Groups) Routed(name string) []string {
+	var all []string
+	for _, g := range gs.routing.Load().groups {
+		if g.name != name {
+			continue
+		}
+		for _, route := range g.routes.all {
+			all = append(all, route.namespace.text)
+		}
+	}
+	return all
+}
+
 // rerouteLocked publishes who takes what.
 func (gs *Groups) rerouteLocked() {
 	r := &routing{}

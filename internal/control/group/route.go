@@ -22,6 +22,10 @@ type pattern struct {
 
 func compile(text string) pattern { return pattern{text, strings.Contains(text, "*")} }
 
+// Matches says whether a pattern stands for a name. The name may be a pattern itself: its * are met
+// by those of the first only, so that all it stands for is then among what the first stands for.
+func Matches(pattern, name string) bool { return compile(pattern).match(name) }
+
 func (p pattern) match(s string) bool {
 	if !p.star {
 		return p.text == s

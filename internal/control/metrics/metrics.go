@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
@@ -60,7 +61,7 @@ func New() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), refused: make(map[refusal]*tally),
 		counts: map[string]*socketio.Counts{other: new(socketio.Counts)}}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, all := range []map[string][]string{edge.Refusals(), engineio.Refusals(), {"socketio": socketio.Refusals()}} {
+	for _, all := range []map[string][]string{edge.Refusals(), engineio.Refusals(), {"socketio": socketio.Refusals()}, access.Refusals()} {
 		for layer, reasons := range all {
 			for _, reason := range reasons {
 				m.refused[refusal{layer, reason}] = new(tally)

@@ -51,10 +51,13 @@ type Leave struct {
 	By     any // as in Join
 }
 
-// Disconnect ends the selected sessions, or with Close everything on their connections.
+// Disconnect ends the selected sessions, or with Close everything on their connections. A
+// connection that carries a session of a namespace that Within does not allow stays open, and so
+// does that session.
 type Disconnect struct {
 	Target Target
 	Close  bool
+	Within func(namespace string) bool // nil: any
 }
 
 // Update changes the attributes of one session.
@@ -144,9 +147,17 @@ func (s *Server) resolve(t *Target) (*Namespace, error) {
 		return n, nil
 	}
 	if s.backend.Admission(t.Namespace) == Unknown {
-		return nil, &Error{NamespaceUnknown, fmt.Sprintf("namespace %q: no configuration and no group declares it", t.Namespace)}
+		return nil, UnknownNamespace(t.Namespace)
 	}
 	return nil, nil
+}
+
+// UnknownNamespace is the error of who names a namespace that is not there, or not for them.
+func UnknownNamespace(namespace string) *Error {
+	if namespace == "" {
+		namespace = "/"
+	}
+	return &Error{NamespaceUnknown, fmt.Sprintf("namespace %.128q: no configuration and no group declares it", namespace)}
 }
 
 // maxName bounds the name of a room, a sid and a user id, in bytes.

@@ -152,24 +152,35 @@ func (n *Namespace) disconnectAll(d *Disconnect, f *Flush) Receipt {
 		}
 		c.queue(func(b []byte) []byte { return sio.AppendDisconnect(b, n.Name) }, nil, f)
 		if d.Close {
-			c.evictAll(f)
+			c.evictAll(d.Within, f)
 		}
 	}
 	return r
 }
 
-// evictAll ends every session of the client, then its connection.
-func (c *client) evictAll(f *Flush) {
+// evictAll ends every session of the client, then its connection; only those that within allows if
+// there are others.
+func (c *client) evictAll(within func(namespace string) bool, f *Flush) {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)
-	c.reason = ServerDisconnect
+	others := false
+	if within != nil {
+		all := len(sockets)
+		sockets = slices.DeleteFunc(sockets, func(s *Socket) bool { return !within(s.Nsp.Name) })
+		others = len(sockets) < all
+	}
+	if !others {
+		c.reason = ServerDisconnect
+	}
 	c.mu.Unlock()
 	for _, s := range sockets {
 		if _, ended := s.evict(); ended {
 			c.queue(func(b []byte) []byte { return sio.AppendDisconnect(b, s.Nsp.Name) }, nil, f)
 		}
 	}
-	c.conn.Close(engineio.ForcedClose)
+	if !others {
+		c.conn.Close(engineio.ForcedClose)
+	}
 }
 
 func (n *Namespace) update(u *Update) (Receipt, error) {
