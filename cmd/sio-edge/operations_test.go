@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
@@ -42,7 +43,7 @@ func TestPauseAndRefused(t *testing.T) {
 // No meaning is of a refusal that does not exist any more.
 func TestMeanings(t *testing.T) {
 	known := make(map[[2]string]bool)
-	for _, all := range []map[string][]string{edge.Refusals(), engineio.Refusals(), {"socketio": socketio.Refusals()}} {
+	for _, all := range []map[string][]string{edge.Refusals(), engineio.Refusals(), {"socketio": socketio.Refusals()}, access.Refusals()} {
 		for layer, reasons := range all {
 			for _, reason := range reasons {
 				known[[2]string{layer, reason}] = true
