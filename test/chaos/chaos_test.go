@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ func short(t *testing.T) *plan {
 func demand(t *testing.T, p *plan) {
 	t.Helper()
 	v, err := run(t.Context(), p, t.Output())
+	if errors.Is(err, errMount) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +46,7 @@ func demand(t *testing.T, p *plan) {
 }
 
 // P7, P6, P3, P4, P12, P16: in short. make chaos is the long form.
-func TestNothingIsLostWhateverIsKilled(t *testing.T) {
+func TestP7_NothingIsLostWhateverIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
@@ -52,7 +56,7 @@ func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 }
 
 // P5: in short.
-func TestBackendsMayBeAway(t *testing.T) {
+func TestP5_BackendsMayBeAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
@@ -68,5 +72,27 @@ func TestP6_RestartsLoseNothing(t *testing.T) {
 	}
 	p := short(t)
 	p.Terms = 4
+	demand(t, p)
+}
+
+// P15: in short. make chaos CHAOS=storm is the long form.
+func TestP15_EverybodyComesBackAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	p := short(t)
+	p.Also, p.Back = map[string]int{"drop": 4}, 10*time.Second
+	demand(t, p)
+}
+
+// P7, P8, P9: in short, where the system lets a test mount a disk. make chaos CHAOS=disk is the
+// long form.
+func TestP8_TheDiskFailsAtEveryPointOfACommit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	p := short(t)
+	p.Disk, p.Clients = true, 60
+	p.Also = map[string]int{"commit": 8, "power": 6, "refused": 1, "held": 1, "full": 1}
 	demand(t, p)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -49,10 +50,13 @@ func (s *storage) insert(files []disk.File) error {
 	s.dead = false
 	s.mount = &disk.Disk{Ask: s.ask, Start: files}
 	if err := s.mount.Mount(s.dir); err != nil {
-		return fmt.Errorf("mount a disk at %s: %w", s.dir, err)
+		return fmt.Errorf("%w: %w", errMount, err)
 	}
 	return nil
 }
+
+// errMount is that the system does not let the run mount a disk.
+var errMount = errors.New("no disk can be mounted")
 
 // grain is what the disk writes whole.
 const grain = 512

@@ -6,7 +6,9 @@ import "errors"
 
 type storage struct{}
 
-func newStorage(string) (*storage, error) { return nil, errors.New("-disk needs Linux") }
+var errMount = errors.New("-disk needs Linux")
+
+func newStorage(string) (*storage, error) { return nil, errMount }
 
 func (*storage) close() {}
 

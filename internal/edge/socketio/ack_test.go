@@ -67,7 +67,7 @@ func TestA15_NobodyToAsk(t *testing.T) {
 	})
 }
 
-func TestA07_A10_A1_LateRepeatedAndUnknownAcksAreIgnored(t *testing.T) {
+func TestP17_A07_A10_A1_LateRepeatedAndUnknownAcksAreIgnored(t *testing.T) {
 	inWorld(t, socketio.Config{}, func(w *world) {
 		c, sid, _ := w.connect()
 		sink := &answers{}

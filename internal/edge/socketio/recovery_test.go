@@ -203,7 +203,7 @@ func TestR3_AnotherUserGetsASessionOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestY16_Y17_ATakeoverLeavesOneLiveOwner(t *testing.T) {
+func TestP12_Y16_Y17_ATakeoverLeavesOneLiveOwner(t *testing.T) {
 	inWorld(t, recovering, func(w *world) {
 		old, sid, pid := w.connect()
 		w.apply(&socketio.Join{Target: to(sid), Rooms: []string{"lobby"}})
@@ -265,7 +265,7 @@ func TestY22_WhatTheLogCannotHoldIsAdmitted(t *testing.T) {
 	})
 }
 
-func TestAQuietClientIsWholeHoweverMuchOthersGot(t *testing.T) {
+func TestP1_AQuietClientIsWholeHoweverMuchOthersGot(t *testing.T) {
 	inWorld(t, socketio.Config{RecoveryWindow: time.Minute, LogPackets: 10}, func(w *world) {
 		c, sid, pid := w.connect()
 		_, other, _ := w.connect()

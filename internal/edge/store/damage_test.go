@@ -136,7 +136,7 @@ func (o *outcome) try(t *testing.T, path string, raw []byte, want map[change]str
 	return missing
 }
 
-func TestD3_BitFlips(t *testing.T) {
+func TestP10_D3_BitFlips(t *testing.T) {
 	raw, want, ever := liveFile(t, 400)
 	path := filepath.Join(t.TempDir(), "edge.db")
 	r := rand.New(rand.NewPCG(9, 10))
@@ -228,9 +228,11 @@ func TestPageSwaps(t *testing.T) {
 func TestAPageOfAnEarlierTimeIsNoticed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "edge.db")
 	s := open(t, path, Options{})
-	for i := range uint64(200) {
-		s.Put(Sessions, "", i+1, []byte(fmt.Sprintf("rooms of session %d: none %0100d", i, 0)))
-	}
+	s.Together(func() { // in one commit: no other page has been there before
+		for i := range uint64(200) {
+			s.Put(Sessions, "", i+1, []byte(fmt.Sprintf("rooms of session %d: none %0100d", i, 0)))
+		}
+	})
 	s.Close()
 	old, _ := os.ReadFile(path)
 	size := os.Getpagesize()
@@ -286,6 +288,38 @@ func countOf(records map[change]string, t Table) (n int) {
 		}
 	}
 	return n
+}
+
+// TestDamageThatAReaderMeets: who reads a file first in which bbolt cannot even begin must not
+// leave the committer waiting for the locks that bbolt keeps then.
+func TestDamageThatAReaderMeets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edge.db")
+	s := open(t, path, Options{Retry: 5 * time.Millisecond})
+	s.Rebuild(func() { s.Put(Sessions, "", 1, []byte("kept")) })
+	s.Put(Sessions, "", 1, []byte("kept"))
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(path, make([]byte, 1<<20), 0o600)
+	for range 2 {
+		if err := s.LoadFrom(Settled, "chat", 0, func(uint64, []byte) bool { return true }); err == nil {
+			t.Error("a ruined file was read")
+		}
+	}
+	s.Put(Sessions, "", 2, []byte("new"))
+	synced := make(chan error, 1)
+	s.Committed(func(err error) { synced <- err })
+	select {
+	case err := <-synced:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the committer waits for ever")
+	}
+	if got, damaged := load(t, s, Sessions); len(got) != 2 || damaged > 0 || s.Stats().Replaced != 1 {
+		t.Errorf("%v, %d damaged, replaced %d times", got, damaged, s.Stats().Replaced)
+	}
 }
 
 // TestDamageWhileInUse ruins the file under a running store. With Rebuild everything that is in

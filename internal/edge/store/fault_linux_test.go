@@ -116,7 +116,7 @@ func diskFault(t *testing.T, r *rand.Rand, kind disk.Kind, errno syscall.Errno, 
 	return healed
 }
 
-func TestAFullDiskIsToldAndEndsByItself(t *testing.T) {
+func TestP9_AFullDiskIsToldAndEndsByItself(t *testing.T) {
 	d := mountDisk(t)
 	s := open(t, filepath.Join(d.dir, "edge.db"), Options{Retry: 5 * time.Millisecond})
 	s.Put(Sessions, "", 1, []byte("kept"))

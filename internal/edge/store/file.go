@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 
 	"go.etcd.io/bbolt"
@@ -25,6 +26,9 @@ type file struct {
 	// half is set when a commit failed that can be read all the same: its last write was refused,
 	// but the system shows it. The next commit would be built on what may not be on disk.
 	half bool
+
+	begin sync.Mutex // held while a transaction begins
+	ruin  error      // what bbolt panicked with, guarded by begin: its locks may be held for ever
 }
 
 // openFile opens a file that inspect has read through f. f is the file's from then on, or closed.
@@ -55,38 +59,83 @@ func openFile(f *os.File, opt *Options) (*file, error) {
 // update changes the file. After a panic in the middle of bbolt nothing of it can be used: the
 // error is then a damage, and the file must be abandoned.
 func (f *file) update(change func(*bbolt.Tx) error) error {
-	return guarded(func() error {
-		tx, err := f.db.Begin(true)
-		if err != nil {
-			return err
-		}
+	tx, err := f.tx(true)
+	if err != nil {
+		return err
+	}
+	err = guarded(func() error {
 		if err := change(tx); err != nil {
 			tx.Rollback()
 			return err
 		}
 		id := tx.ID()
-		if err = tx.Commit(); err != nil {
-			f.db.View(func(now *bbolt.Tx) error { f.half = now.ID() >= id; return nil })
+		err := tx.Commit()
+		if err != nil {
+			f.view(func(now *bbolt.Tx) error { f.half = now.ID() >= id; return nil })
 		}
 		return err
 	})
+	var d *damage
+	if errors.As(err, &d) {
+		f.begin.Lock()
+		defer f.begin.Unlock()
+		f.ruin = err
+	}
+	return err
 }
 
 func (f *file) view(read func(*bbolt.Tx) error) error {
-	return guarded(func() error { return f.db.View(read) })
+	tx, err := f.tx(false)
+	if err != nil {
+		return err
+	}
+	return guarded(func() error {
+		defer tx.Rollback()
+		return read(tx)
+	})
+}
+
+// tx begins a transaction. If bbolt panics there it keeps locks that the next would wait for: the
+// file is ruined then, and whoever comes next is told so.
+func (f *file) tx(writable bool) (tx *bbolt.Tx, err error) {
+	f.begin.Lock()
+	defer f.begin.Unlock()
+	if f.ruin != nil {
+		return nil, f.ruin
+	}
+	err = guarded(func() (err error) {
+		tx, err = f.db.Begin(writable)
+		return err
+	})
+	var d *damage
+	if errors.As(err, &d) {
+		f.ruin = err
+	}
+	return tx, err
 }
 
 // space is the bytes of the file that are in use or were, and how many of them are free.
 func (f *file) space() (used, free int64) {
 	stats := f.db.Stats()
-	guarded(func() error { // both read the mapped file, which may have lost its pages
+	f.view(func(tx *bbolt.Tx) error {
 		free = int64(stats.FreePageN+stats.PendingPageN) * int64(f.db.Info().PageSize)
-		return f.db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
+		used = tx.Size()
+		return nil
 	})
 	return used, free
 }
 
-func (f *file) close() error { return guarded(f.db.Close) }
+// close gives the file up, in good order unless it is ruined.
+func (f *file) close() error {
+	f.begin.Lock()
+	ruin := f.ruin
+	f.begin.Unlock()
+	if ruin != nil {
+		f.abandon()
+		return nil
+	}
+	return guarded(f.db.Close)
+}
 
 // abandon gives up a file in which bbolt has panicked. Its locks are held for ever, so it cannot
 // be closed; what it has mapped stays mapped.

@@ -128,9 +128,9 @@ func (a *accepted) at(ops int) (step int) {
 	return step
 }
 
-// TestPowerLoss cuts the power at random moments of a busy store, its rewrites included. Of what
+// TestP8_PowerLoss cuts the power at random moments of a busy store, its rewrites included. Of what
 // was not synced a random part reaches the disk, at the grain of a page or of a sector.
-func TestPowerLoss(t *testing.T) {
+func TestP8_PowerLoss(t *testing.T) {
 	d := mountDisk(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var acks accepted
@@ -166,7 +166,7 @@ func TestPowerLoss(t *testing.T) {
 		at := r.IntN(ops + 1)
 		first := acks.at(at)
 		if first == 0 {
-			continue // during the creation: TestPowerLossDuringCreation
+			continue // during the creation: TestP8_PowerLossDuringCreation
 		}
 		dir := d.cut(t, at, grain, r.Float64(), r)
 		func() {
@@ -184,7 +184,7 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-func TestPowerLossDuringCreation(t *testing.T) {
+func TestP8_PowerLossDuringCreation(t *testing.T) {
 	d := mountDisk(t)
 	s := open(t, filepath.Join(d.dir, "edge.db"), Options{})
 	ready := d.now()

@@ -74,7 +74,7 @@ func TestASecondProcessIsToldThatTheFileIsInUse(t *testing.T) {
 	}
 }
 
-func TestD4_ANewerFormatIsRefusedUntouched(t *testing.T) {
+func TestP21_D4_ANewerFormatIsRefusedUntouched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "edge.db")
 	s := open(t, path, Options{})
 	s.Close()
