@@ -59,14 +59,15 @@ test-demos: examples/demos/node_modules/.package-lock.json $(python_ready) ## Ru
 	cd examples/demos && PYTHON=$(CURDIR)/$(python) npm test
 
 .PHONY: generate
-generate: $(buf) clients/node/node_modules/.package-lock.json $(python_ready) ## Generate code from the contract
+generate: $(buf) clients/node/node_modules/.package-lock.json clients/node/typedoc/node_modules/.package-lock.json $(python_ready) ## Generate code from the contract, and docs from the code
 	$(buf) generate --path proto/sioedge
 	cd clients/node && PATH="$(CURDIR)/tools/node_modules/.bin:$$PATH" npm run generate
 	$(python) clients/python/tools/generate.py
+	cd clients/node/typedoc && npm run --silent generate
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Fail if generated code is stale
-	@stale=$$(git status --porcelain -- proto clients/node/src/gen clients/python/src/sio_edge/_gen | grep -v '\.proto$$' || true); \
+	@stale=$$(git status --porcelain -- proto clients/node/src/gen clients/node/API.md clients/python/src/sio_edge/_gen | grep -v '\.proto$$' || true); \
 	if [ -n "$$stale" ]; then echo "generated code is stale:"; echo "$$stale"; exit 1; fi
 
 .PHONY: lint

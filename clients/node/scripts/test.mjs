@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 rmSync(join(root, "build"), { recursive: true, force: true });
+execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "inherit" }); // some tests use the package
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.test.json")], { stdio: "inherit" });
 
 const env = { ...process.env };

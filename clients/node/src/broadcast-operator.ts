@@ -1,5 +1,5 @@
 import { checkName, type Flags } from "./emit";
-import type { AckAnswer, EventNames, EventNamesWithAck, EventParams, EventsMap, ParamsBeforeAck, TimedAcks } from "./events";
+import type { AckAnswer, EventNames, EventNamesWithError, EventParams, EventsMap, ParamsBeforeAck, TimedAcks } from "./events";
 import type { Handshake } from "./handshake";
 import type { Namespace } from "./namespace";
 import type { Room, Selection, SocketId } from "./rooms";
@@ -69,7 +69,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
   }
 
   /** Emits and resolves with the answers. The error it rejects with has those that came as `responses`. */
-  emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(event: Ev, ...args: ParamsBeforeAck<EmitEvents, Ev>): Promise<AckAnswer<EmitEvents, Ev>> {
+  emitWithAck<Ev extends EventNamesWithError<EmitEvents>>(event: Ev, ...args: ParamsBeforeAck<EmitEvents, Ev>): Promise<AckAnswer<EmitEvents, Ev>> {
     checkName(event);
     return new Promise((resolve, reject) => {
       const callback = (err: (Error & { responses?: unknown }) | null, responses: any) => {
@@ -128,9 +128,13 @@ export interface SocketDetails<SocketData> {
 
 /** A socket of another process, as it was when it was asked for. Its methods act on the real one. */
 export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
+  /** Its id, which its client sees too. */
   readonly id: SocketId;
+  /** What its client said when it connected, but for auth. */
   readonly handshake: Handshake;
+  /** Its rooms, its own id among them. */
   readonly rooms: Set<Room>;
+  /** A copy of its data. */
   readonly data: SocketData;
 
   private readonly operator: BroadcastOperator<EmitEvents, SocketData>;

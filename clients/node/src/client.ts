@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { refuseEvent, refuseMembers } from "./elsewhere";
 import type { Handshake as WireHandshake } from "./gen/sioedge/v1/session";
 import { type ConnectionRequest, toHandshake, toRequest } from "./handshake";
 import type { Server } from "./server";
@@ -8,29 +9,31 @@ interface ConnectionEvents {
   /** The last socket of this process on the connection has gone. */
   close: [reason: string];
   /** A WebSocket has taken over from polling. */
-  upgrade: [transport: { name: string }];
+  upgrade: [transport: Transport];
 }
 
-const elsewhere = new Map([
-  ["packet", "packets are read at the edge: see socket.onAny()"],
-  ["packetCreate", "packets are made at the edge: see socket.onAnyOutgoing()"],
-  ["data", "packets are read at the edge: see socket.onAny()"],
-  ["message", "packets are read at the edge: see socket.onAny()"],
-  ["heartbeat", "heartbeats are the edge's"],
-  ["flush", "the edge writes: its queues are in its metrics"],
-  ["drain", "the edge writes: its queues are in its metrics"],
-  ["upgrading", "only the upgrade itself is told: listen to \"upgrade\""],
-]);
+/** What carries a connection. */
+export interface Transport {
+  /** "polling" or "websocket". */
+  readonly name: string;
+}
 
-/** A client's connection to the edge, as far as it can be seen from here. */
+/**
+ * A client's connection to the edge, as far as it can be seen from here. Emits "upgrade" with the
+ * new transport, and "close" with the reason.
+ */
 export class Connection extends EventEmitter<ConnectionEvents> {
   /** Shared by the sockets of one client; not the Engine.IO sid, which is a secret. */
   readonly id: string;
-  /** What carries the connection: "polling" or "websocket". */
-  transport: { readonly name: string };
+  /** What carries the connection now. */
+  transport: Transport;
+  /** See {@link Handshake.address}. */
   readonly remoteAddress: string;
+  /** The request that opened the connection, as a plain object. */
   readonly request: ConnectionRequest;
+  /** The version of Engine.IO. */
   readonly protocol = 4;
+  /** "closed" when the last socket of this process on the connection has gone. */
   readyState: "open" | "closed" = "open";
 
   /** @internal */
@@ -42,13 +45,15 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.remoteAddress = this.request.socket.remoteAddress;
   }
 
+  /** @internal */
   override on(event: any, listener: (...args: any[]) => void): this {
-    refuse("socket.conn", elsewhere, event);
+    refuseEvent("conn", event);
     return super.on(event, listener);
   }
 
+  /** @internal */
   override once(event: any, listener: (...args: any[]) => void): this {
-    refuse("socket.conn", elsewhere, event);
+    refuseEvent("conn", event);
     return super.once(event, listener);
   }
 
@@ -60,21 +65,20 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 }
 
-/** Throws for an event that never happens on this side of the wire. */
-export function refuse(what: string, elsewhere: ReadonlyMap<string, string>, event: string): void {
-  const why = elsewhere.get(event);
-  if (why !== undefined) throw new Error(`${what}: "${event}" is not available: ${why}`);
-}
+refuseMembers(Connection.prototype, "conn");
 
 /** One client: a connection and the sockets of this process on it, one for each namespace. */
 export class Client {
+  /** Same as {@link Connection.id}. */
   readonly id: string;
   /** The sockets of this process on the connection, by id. */
   readonly sockets = new Map<string, Socket<any, any, any, any>>();
 
   /** @internal */
   constructor(
+    /** The server. */
     readonly server: Server<any, any, any, any>,
+    /** The connection. */
     readonly conn: Connection,
   ) {
     this.id = conn.id;

@@ -1,41 +1,34 @@
 import { EventEmitter } from "node:events";
-import { type Clients, type Connection, refuse } from "./client";
+import type { Clients, Connection } from "./client";
+import { refuseEvent, refuseMembers } from "./elsewhere";
 
 interface EngineEvents {
   connection: [conn: Connection];
 }
 
-const elsewhere = new Map([
-  ["use", "HTTP middlewares run where HTTP is: put a proxy before the edge"],
-  ["headers", "response headers are set in the edge's configuration"],
-  ["initial_headers", "response headers are set in the edge's configuration"],
-  ["connection_error", "refused connections are in the edge's metrics and log"],
-]);
-
 /** What can be seen of the clients' connections from here. */
 export class Engine extends EventEmitter<EngineEvents> {
   /** @internal */
-  constructor(private readonly clients: Clients) {
+  constructor(private readonly known: Clients) {
     super();
   }
 
   /** The clients that have a socket in this process. */
   get clientsCount(): number {
-    return this.clients.size;
+    return this.known.size;
   }
 
-  /** Throws: HTTP is served by the edge. */
-  use(): void {
-    refuse("io.engine", elsewhere, "use");
-  }
-
+  /** @internal */
   override on(event: any, listener: (...args: any[]) => void): this {
-    refuse("io.engine", elsewhere, event);
+    refuseEvent("engine", event);
     return super.on(event, listener);
   }
 
+  /** @internal */
   override once(event: any, listener: (...args: any[]) => void): this {
-    refuse("io.engine", elsewhere, event);
+    refuseEvent("engine", event);
     return super.once(event, listener);
   }
 }
+
+refuseMembers(Engine.prototype, "engine");

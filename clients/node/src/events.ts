@@ -40,6 +40,19 @@ export type EventNamesWithAck<M extends EventsMap, K extends EventNames<M> = Eve
     : K
   : never;
 
+/** The names of events whose acknowledgement gets an error first, as after timeout(). */
+export type EventNamesWithError<M extends EventsMap, K extends EventNamesWithAck<M> = EventNamesWithAck<M>> = K extends unknown
+  ? Acks<M[K]> extends "maybe"
+    ? K
+    : Final<Params<M[K]>> extends (err: infer E, ...rest: any[]) => any
+      ? IsAny<E> extends true
+        ? K
+        : E extends Error
+          ? K
+          : never
+      : never
+  : never;
+
 /** The names of events without one. */
 export type EventNamesWithoutAck<M extends EventsMap, K extends EventNames<M> = EventNames<M>> = K extends unknown
   ? Acks<M[K]> extends "yes"

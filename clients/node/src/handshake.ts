@@ -24,12 +24,26 @@ export interface Handshake {
 
 /** The request that opened a client's connection: what is left of it on this side of the wire. */
 export interface ConnectionRequest {
+  /** Always "GET". */
   readonly method: "GET";
+  /** Path and query. */
   readonly url: string;
+  /** See {@link Handshake.headers}. */
   readonly headers: Record<string, string>;
-  readonly socket: { readonly remoteAddress: string; readonly encrypted: boolean };
-  readonly connection: { readonly remoteAddress: string; readonly encrypted: boolean };
+  /** See {@link ConnectionEnd}. */
+  readonly socket: ConnectionEnd;
+  /** Same as {@link socket}. */
+  readonly connection: ConnectionEnd;
+  /** See {@link Handshake.query}. */
   readonly _query: Record<string, string>;
+}
+
+/** The client's end of a connection. */
+export interface ConnectionEnd {
+  /** See {@link Handshake.address}. */
+  readonly remoteAddress: string;
+  /** See {@link Handshake.secure}. */
+  readonly encrypted: boolean;
 }
 
 /** Builds a handshake. Absent parts, as of a session that was never seen, are empty. */

@@ -22,6 +22,7 @@ import { tellOthers } from "./tell";
 
 /** An error whose data reaches the client in connect_error. */
 export interface ExtendedError extends Error {
+  /** Any JSON value. */
   data?: any;
 }
 
@@ -249,6 +250,14 @@ export class Namespace<
     if (!socket.connected || !this.adapter.socketRooms(socket.id)?.has(room)) return;
     this.adapter.del(socket.id, room);
     this.server._core.command({ leave: { target: toSids(this, [socket.id]), rooms: [room] } });
+  }
+
+  /** @internal */
+  _leaveAll(socket: Socket<any, any, any, any>): void {
+    socket._welcome?.rooms.clear();
+    if (!socket.connected) return;
+    this.adapter.delAll(socket.id);
+    this.server._core.command({ leave: { target: toSids(this, [socket.id]), all: true } });
   }
 
   /** @internal What this process knows at once about a session that it ends. */

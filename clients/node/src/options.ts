@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import cluster from "node:cluster";
 import type { ConnectionOptions } from "node:tls";
+import { refuse } from "./elsewhere";
 import type { Socket } from "./socket";
 
 /** How a server is attached to the edge. */
@@ -55,8 +56,9 @@ export interface ServerOptions {
   onError: (err: unknown, event: string, socket: Socket<any, any, any, any> | undefined) => void;
 }
 
-/** Fills in what is not given. */
+/** Fills in what is not given. Throws for options that are settings of the edge. */
 export function complete(given: Partial<ServerOptions>): ServerOptions {
+  for (const option of [...Object.keys(given), ...Object.keys(given.connectionStateRecovery ?? {})]) refuse("options", option);
   const worker = process.env["NODE_APP_INSTANCE"] ?? cluster.worker?.id ?? process.pid;
   return {
     group: "default",

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Core } from "./core";
+import { refuseMembers } from "./elsewhere";
 import type { Engine } from "./engine";
 import {
   type AckAnswer,
@@ -245,24 +246,7 @@ export class Server<
   }
 }
 
-const elsewhere: Record<string, string> = {
-  attach: "the edge serves the clients: give new Server() the address of its control port",
-  listen: "the edge serves the clients: give new Server() the address of its control port",
-  attachApp: "the edge serves the clients: give new Server() the address of its control port",
-  bind: "the edge has its own engine",
-  serveClient: "the edge serves the client's files",
-  path: "the path is set in the edge's configuration",
-  connectTimeout: "the time is set in the edge's configuration",
-  adapter: "the edge connects the processes of a group: no adapter is needed",
-};
-
-for (const [name, why] of Object.entries(elsewhere)) {
-  Object.defineProperty(Server.prototype, name, {
-    value: () => {
-      throw new Error(`io.${name}() is not available: ${why}`);
-    },
-  });
-}
+refuseMembers(Server.prototype, "io");
 
 // The listeners of a server are those of its main namespace.
 for (const name of Object.keys(EventEmitter.prototype) as (keyof EventEmitter)[]) {

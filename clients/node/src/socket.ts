@@ -116,6 +116,7 @@ export class Socket<
     return this._data;
   }
 
+  /** Replaces all of it. */
   set data(data: SocketData) {
     this._data = data;
     this.nsp.server._core.touch(this);
@@ -214,6 +215,11 @@ export class Socket<
   /** Leaves a room. */
   leave(room: Room): Promise<void> | void {
     this.nsp._leaveOne(this, room);
+  }
+
+  /** Leaves all rooms. Unlike the original, what is emitted to its id still reaches it. */
+  leaveAll(): void {
+    this.nsp._leaveAll(this);
   }
 
   /** The rooms that the socket is in, its own id among them. Empty after the disconnection. */

@@ -48,6 +48,30 @@ edgeTest("nothing keeps the process alive after close()", async (world) => {
   assert.equal(stdout, "closed\n");
 });
 
+edgeTest("a client that breaks the protocol is closed", async (world) => {
+  const io = world.server();
+  await io.status.attached();
+  const url = `${world.url}/socket.io/?EIO=4&transport=polling`;
+  const poll = async (sid: string) => (await fetch(`${url}&sid=${sid}`)).text();
+  for (const [packets, first] of [
+    [["40", "40"], /^40\{/], // several CONNECT
+    [['42["some event"]'], undefined], // before CONNECT
+    [["40", "4abc"], /^40\{/], // no packet
+  ] as const) {
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    for (const packet of packets) {
+      await fetch(`${url}&sid=${sid}`, { method: "POST", body: packet });
+    }
+    let seen = await poll(sid);
+    if (first !== undefined) {
+      assert.match(seen, first);
+      if (!seen.includes("\x1e")) seen = await poll(sid);
+    }
+    assert.match(seen, /(^|\x1e)1$/, `after ${packets}`);
+  }
+  await until(() => io.sockets.sockets.size === 0);
+});
+
 edgeTest("a port that is no control port", async (world) => {
   const port = new URL(world.url).host;
   const { Server } = await import("../src/index");

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { once } from "node:events";
 import { test } from "node:test";
+import { Connection } from "../src/client";
+import { elsewhere } from "../src/elsewhere";
 import { commands, emitted, opened, scripted } from "./fake-edge";
 import { Server } from "../src/index";
 
@@ -124,14 +128,28 @@ test("close waits for handlers and says what they say; the clients are not disco
   assert.equal(io.status.current.state, "closed");
 });
 
-test("what cannot be is refused in words", () => {
+test("what cannot be is refused in words", async () => {
   assert.throws(() => new Server(3000 as never), /address is that of the edge's control port/);
   const io = serve();
-  assert.throws(() => (io as any).attach(3000), /the edge serves the clients/);
-  assert.throws(() => (io as any).adapter({}), /no adapter is needed/);
-  assert.throws(() => io.engine.use(), /put a proxy before the edge/);
   assert.throws(() => io.of(/^\/a$/g), /flag g/);
   assert.throws(() => io.emit("big", "x".repeat(9 << 20)), RangeError);
+
+  const conn = new Connection("", "", undefined);
+  const readme = readFileSync(join(__dirname, "../../README.md"), "utf8");
+  for (const name of Object.keys(elsewhere.options)) {
+    const given = name === "maxDisconnectionDuration" ? { connectionStateRecovery: { [name]: 1 } } : { [name]: 1 };
+    assert.throws(() => serve(given as never), new RegExp(`"${name}" is not available: .`));
+    assert.ok(readme.includes(`\`${name}\``), `README.md does not speak of the option ${name}`);
+  }
+  for (const [where, object] of [["io", io], ["engine", io.engine], ["conn", conn]] as [keyof typeof elsewhere, any][]) {
+    for (const name of Object.keys(elsewhere[where])) {
+      const why = new RegExp(`"${name}" is not available: .`);
+      assert.throws(() => object[name], why);
+      assert.throws(() => (object[name] = 1), why);
+      if (where !== "io" && name !== "close") assert.throws(() => object.once(name, () => {}), why);
+      assert.ok(readme.includes(`\`${name}\``), `README.md does not speak of ${where}.${name}`);
+    }
+  }
 });
 
 test("a namespace added between Hello and Welcome is announced, too", async () => {

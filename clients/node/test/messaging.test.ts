@@ -111,6 +111,9 @@ edgeTest("keeps track of rooms, at once", async (world) => {
   assert.deepEqual(events.slice(-2), ["leave-room a", "delete-room a"]);
   assert.deepEqual(await io.in("c").allSockets(), new Set([s.id]));
   assert.deepEqual(await io.in("a").allSockets(), new Set());
+  s.leaveAll();
+  assert.equal(s.rooms.size, 0);
+  assert.deepEqual(await io.in("c").allSockets(), new Set());
 });
 
 edgeTest("sockets and rooms can be excluded from a broadcast", async (world) => {
@@ -172,6 +175,7 @@ edgeTest("a broadcast that one does not acknowledge: an error, and the answers t
   const failure: any = await io.timeout(200).emitWithAck("some event").catch((e: unknown) => e);
   assert.ok(failure instanceof Error);
   assert.deepEqual([...(failure as any).responses].sort(), [1, 2]);
+  assert.equal(io._core.acks.size, 0);
 });
 
 edgeTest("a broadcast to nobody is answered at once", async (world) => {

@@ -182,7 +182,17 @@ edgeTest("a volatile event after a regular one is dropped, alone it passes", asy
   assert.deepEqual(seen, ["alone", "regular"]);
 });
 
-edgeTest("compress() goes through to the client's event", async (world) => {
+test("compress(): on unless it is said, off when it is", () =>
+  offline((io) => {
+    const sent: unknown[] = [];
+    io._core.send = (emit) => (sent.push([emit.event, emit.compress ?? true]), "");
+    io.of("/chat").emit("by default");
+    io.of("/chat").compress(false).emit("off");
+    io.to("room").compress(true).emit("on");
+    assert.deepEqual(sent, [["by default", true], ["off", false], ["on", true]]);
+  }));
+
+edgeTest("compress() reaches the edge, and the client", async (world) => {
   const io = world.server();
   const c = world.client("/chat");
   io.of("/chat");
@@ -190,6 +200,18 @@ edgeTest("compress() goes through to the client's event", async (world) => {
   io.of("/chat").compress(false).emit("woot", "hi");
   assert.deepEqual(await next(c, "woot"), ["hi"]);
 });
+
+edgeTest(
+  "a client that joins no namespace is closed",
+  async (world) => {
+    world.server();
+    const c = world.client("/", { reconnection: false });
+    c.io.once("open", () => (c.io.engine.write = () => c.io.engine)); // its CONNECT does not leave
+    const [reason] = await next(c, "disconnect");
+    assert.equal(reason, "transport close");
+  },
+  ["--recovery-window", "0", "--data-dir", "", "--connect-timeout", "100ms"],
+);
 
 for (const nsp of ["/", "/nsp"]) {
   edgeTest(`a socket can be excluded by its id (${nsp})`, async (world) => {

@@ -175,6 +175,26 @@ edgeTest("a client can emit after it was disconnected and is back", async (world
   assert.equal(s.recovered, false);
 });
 
+edgeTest("a client gives up once when the edge has gone", async (world) => {
+  const { c } = await pair(world, { reconnectionAttempts: 3, reconnectionDelay: 10, reconnectionDelayMax: 20 });
+  let failed = 0;
+  c.io.on("reconnect_failed", () => failed++);
+  await world.kill();
+  await until(() => failed > 0);
+  await pause(200);
+  assert.equal(failed, 1);
+});
+
+edgeTest("compress() of one event", async (world) => {
+  const { io, s } = await pair(world);
+  const sent: unknown[] = [];
+  io._core.send = (emit) => (sent.push([emit.event, emit.compress ?? true]), "");
+  s.emit("by default");
+  s.compress(false).emit("off");
+  s.emit("the next");
+  assert.deepEqual(sent, [["by default", true], ["off", false], ["the next", true]]);
+});
+
 edgeTest("manually reconnecting connects once", async (world) => {
   const { io, c } = await pair(world, { reconnection: false });
   let n = 0;

@@ -16,6 +16,11 @@ export class Acks {
   /** onError gets what a callback throws. */
   constructor(private readonly onError: (err: unknown) => void) {}
 
+  /** How many emits wait. */
+  get size(): number {
+    return this.waiting.size;
+  }
+
   add(id: string, awaited: Awaited): void {
     this.waiting.set(id, awaited);
   }

@@ -19,6 +19,7 @@ export const enum Code {
 
 /** An error that the edge, or the way to it, answered a call with. */
 export class EdgeError extends Error {
+  /** @internal */
   constructor(
     message: string,
     /** The gRPC status code. */

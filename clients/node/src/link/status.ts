@@ -15,7 +15,9 @@ export type LinkState =
 
 /** One change of the link. */
 export interface LinkStatus {
+  /** What the link is doing since then. */
   readonly state: LinkState;
+  /** When it changed. */
   readonly at: Date;
   /** The edge, stable over its restarts. */
   readonly edgeId?: string;
