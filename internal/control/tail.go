@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -65,11 +66,13 @@ func (t *tails) close(r *tail) {
 	}
 }
 
-// show gives the entry to every reader that wants it. A reader that is behind misses it.
+// show gives the entry to every reader that wants it. A reader that is behind misses it. wants is
+// called without a lock: it may ask the floors below, whose locks are held where events are shown.
 func (t *tails) show(entry *pb.TailEventsResponse, wants func(*tail) bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for r := range t.readers {
+	readers := slices.AppendSeq(make([]*tail, 0, len(t.readers)), maps.Keys(t.readers))
+	t.mu.Unlock()
+	for _, r := range readers {
 		if !wants(r) {
 			continue
 		}
