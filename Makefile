@@ -78,6 +78,17 @@ lint: $(buf) ## Check format, vet, staticcheck and the contract
 	go tool staticcheck ./...
 	$(buf) lint
 
+.PHONY: check
+check: lint checkgenerate ## Everything but the tests: lint, generated code, modules, vulnerabilities, two equal builds
+	go mod verify
+	go mod tidy -diff
+	@tools/vuln.sh
+	@tools/reproducible.sh
+
+.PHONY: release
+release: ## Make archives, bills of materials and checksums in dist/
+	@tools/release.sh
+
 .PHONY: fuzz
 fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (10s)
 	@for package in internal/edge internal/edge/wire/eio internal/edge/wire/sio internal/control/convert; do \

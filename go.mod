@@ -2,6 +2,8 @@ module github.com/sio-edge/sio-edge
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	connectrpc.com/connect v1.21.1
 	github.com/alecthomas/kong v1.17.0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -32,7 +33,7 @@ func (c *refusedCmd) Run() error {
 		if err != nil {
 			return err
 		}
-		newestFirst(resp.Refusals)
+		slices.SortStableFunc(resp.Refusals, func(a, b *pb.Refusal) int { return b.LastAt.AsTime().Compare(a.LastAt.AsTime()) })
 		if c.JSON {
 			for _, r := range resp.Refusals {
 				if err := printJSON(os.Stdout, r); err != nil {
@@ -53,7 +54,7 @@ func (c *refusedCmd) Run() error {
 
 func refusalRows(list []*pb.Refusal) (rows [][]string) {
 	for _, r := range list {
-		rows = append(rows, []string{day(r.LastAt.AsTime()), number(r.Count), r.Layer, r.Reason, meaning(r.Layer, r.Reason)})
+		rows = append(rows, []string{day(r.LastAt.AsTime()), number(r.Count), r.Layer, r.Reason, r.Meaning})
 	}
 	return rows
 }

@@ -107,6 +107,11 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		defer drain() // an edge that backends cannot reach is of no use to clients
 		served <- ctl.Serve(backends)
 	}()
+	watched := make(chan struct{}) // awaited below
+	go func() {
+		defer close(watched)
+		watchdog(ctx, func() { alive(engine, sockets, groups, kept) })
+	}()
 	notifyReady()
 	context.AfterFunc(ctx, func() {
 		notifyStopping()
@@ -122,7 +127,18 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	<-reloads
 	<-warnings
 	<-rechecks
+	<-watched
 	return err
+}
+
+// alive returns if nobody holds the locks of the floors for good.
+func alive(engine *engineio.Server, sockets *socketio.Server, groups *group.Groups, kept *store.Store) {
+	engine.Stats()
+	sockets.Totals()
+	groups.Figures()
+	if kept != nil {
+		kept.State()
+	}
 }
 
 // streamsTimeout is how long backends may take to end their streams once the clients are closed.

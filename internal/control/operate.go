@@ -90,7 +90,7 @@ func (s *Server) ListRefusals(ctx context.Context, req *pb.ListRefusalsRequest) 
 	resp := &pb.ListRefusalsResponse{}
 	if s.cfg.Operations.Refusals != nil {
 		s.cfg.Operations.Refusals(func(layer, reason string, n uint64, last time.Time) {
-			resp.Refusals = append(resp.Refusals, &pb.Refusal{Layer: layer, Reason: reason, Count: n, LastAt: timestamppb.New(last)})
+			resp.Refusals = append(resp.Refusals, &pb.Refusal{Layer: layer, Reason: reason, Count: n, LastAt: timestamppb.New(last), Meaning: meaning(layer, reason)})
 		})
 	}
 	return resp, nil

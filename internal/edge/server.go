@@ -306,7 +306,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // its own name as Host. With TLS it has no certificate for that name, and OpsAccess says who comes.
 func (s *Server) onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		local := s.OpsAddr.(*net.TCPAddr).IP.IsLoopback()
+		to, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		local := to != nil && to.IP.IsLoopback()
 		harmless := r.URL.Path == "/metrics" || r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/healthz/")
 		if s.config.OpsAccess != nil && s.config.OpsAccess.Secure() {
 			next.ServeHTTP(w, r)

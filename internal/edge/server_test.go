@@ -586,11 +586,11 @@ func TestOpsAnswersToLocalhostOnly(t *testing.T) {
 
 func TestOpsOffLoopback(t *testing.T) {
 	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
-	s.OpsAddr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9090}
+	other := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9090})
 	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) { t.Error("reached") })
 	for path, want := range map[string]int{"/healthz": 200, "/healthz/live": 200, "/command": 403, "/healthzz": 403} {
 		w := httptest.NewRecorder()
-		s.ops.Handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		s.ops.Handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil).WithContext(other))
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
@@ -600,10 +600,10 @@ func TestOpsOffLoopback(t *testing.T) {
 // A page of another site may not even send what an operator may.
 func TestOpsRefusesOtherSites(t *testing.T) {
 	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
-	s.OpsAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090}
+	loopback := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090})
 	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) {})
 	for site, want := range map[string]int{"": 200, "same-origin": 200, "none": 200, "same-site": 403, "cross-site": 403} {
-		r := httptest.NewRequest("POST", "http://127.0.0.1:9090/command", nil)
+		r := httptest.NewRequest("POST", "http://127.0.0.1:9090/command", nil).WithContext(loopback)
 		if site != "" {
 			r.Header.Set("Sec-Fetch-Site", site)
 		}

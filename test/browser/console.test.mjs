@@ -130,12 +130,69 @@ test("the tail shows what its filter asks for, as text", async (t) => {
   await page.locator("#tail-filter [name=event]").fill("");
 });
 
+test("it pauses a group and delivers its dead letters again", async (t) => {
+  const all = sockets(t);
+  const ida = await all.join("/", as("ida"));
+  const group = page.locator("#groups tbody tr");
+  await group.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
+  await group.getByText("paused", { exact: true }).waitFor();
+  let answered = false;
+  const answer = ask(ida, "message-with-ack", "waits").then((a) => ((answered = true), a));
+  await until(async () => (await group.locator("td").nth(6).textContent()) === "1", "the event in the backlog");
+  assert.equal(answered, false);
+  await group.getByRole("button", { name: "Resume" }).click();
+  assert.deepEqual(await answer, ["waits"]);
+  await group.getByText("paused", { exact: true }).waitFor({ state: "detached" });
+
+  ida.emit("fail", 7);
+  await group.locator("[data-do=letters]").click();
+  const letters = page.locator("#letters");
+  const letter = letters.locator("tbody tr", { hasText: "fail [7]" });
+  await letter.waitFor();
+  const attempts = async () => Number(await letter.locator("td").nth(3).textContent());
+  const before = await attempts();
+  await letters.getByRole("button", { name: "Deliver all again" }).click();
+  await until(async () => (await letter.count()) && (await attempts()) > before, "the letter, after it failed again");
+  await letters.getByRole("button", { name: "Discard all" }).click();
+  await page.locator("#confirm").getByRole("button", { name: "Yes" }).click();
+  await letter.waitFor({ state: "detached" });
+  await letters.getByRole("button", { name: "Close" }).click();
+  await group.locator("[data-do=letters]").waitFor({ state: "detached" });
+});
+
+test("it shows who is slow and what was turned away", async (t) => {
+  const all = sockets(t);
+  const jim = await all.join("/", as("jim", "crowd"));
+  const kim = await all.join("/", as("kim", "crowd"));
+  await fetch(`http://127.0.0.1:${server.port}/socket.io/?EIO=3&transport=polling`);
+  await page.locator("#refused tbody tr", { hasText: "http: version" }).waitFor();
+
+  jim.io.engine.transport.ws._socket.pause(); // nothing is read: the kernel's buffers fill, then the queue
+  const big = "x".repeat(200_000);
+  await until(async () => {
+    await ask(kim, "cmd", { op: "emit", to: { rooms: ["crowd"] }, event: "big", args: [big] });
+    const { clients } = await (
+      await fetch(`${home}/sioedge.v1.AdminService/ListSlowClients`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })
+    ).json();
+    return clients?.some((c) => c.sessions?.some((k) => k.userId === "jim"));
+  }, "something that waits for the client");
+  await page.locator("#slow tbody tr", { hasText: "jim" }).click();
+  await page.locator("#facts").getByText("jim", { exact: true }).first().waitFor();
+  await page.locator("#session [data-do=hide]").click();
+  jim.io.engine.transport.ws._socket.resume();
+});
+
 if (process.env.SCREENSHOT) test("under load", async (t) => {
   const all = sockets(t);
+  await page.reload();
   const people = ["ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal"];
-  const clients = await Promise.all(people.map((name, i) => all.join("/", as(name, "lobby", i % 2 ? "order-17" : "staff"))));
+  const clients = await Promise.all(people.map((name, i) => all.join("/", { ...as(name, "lobby", i % 2 ? "order-17" : "staff"), reconnection: true, reconnectionDelay: 500 })));
   await page.getByRole("button", { name: "Start" }).click();
   await row("ann").click();
+  clients[3].emit("fail", { order: 17 });
+  const strangers = { "?EIO=3&transport=polling": {}, "?EIO=4&transport=polling": { origin: "https://elsewhere.example" }, "?EIO=4&transport=polling&sid=nobody": {} };
+  for (const [query, headers] of Object.entries(strangers)) await fetch(`http://127.0.0.1:${server.port}/socket.io/${query}`, { headers });
   let n = 0;
   for await (const _ of every(40)) {
     const busy = 2 + Math.round(3 + 3 * Math.sin(n / 60));
@@ -144,15 +201,21 @@ if (process.env.SCREENSHOT) test("under load", async (t) => {
       if (i % 3) client.emit("message", "hello", n);
       else client.emit("message-with-ack", { order: n }, () => {});
     }
-    if (++n > 25 * 45) break;
+    if (n === 25 * 70) clients[0].io.engine.transport.ws._socket.destroy(); // and is back at once
+    if (++n > 25 * 118) break;
   }
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
   await page.locator("#session [data-do=hide]").click();
   await page.getByRole("button", { name: "Stop" }).click();
 });
 
-test("it says so when the edge has gone, and when it is back", async () => {
-  await server.edge.stop();
+test("it drains the edge, says so when it has gone, and when it is back", async () => {
+  await page.getByRole("button", { name: "Drain" }).click();
+  await page.locator("#confirm").getByRole("button", { name: "Yes" }).click();
+  server.edge.stopped = true; // and that is as it should be
+  await server.edge.ended;
+  assert.equal(server.edge.child.exitCode, 0);
   await page.getByRole("status").getByText("the edge does not answer").waitFor();
   complaints.length = 0; // the browser tells of failed requests
   await server.startEdge();

@@ -1536,7 +1536,9 @@ type Refusal struct {
 	// How often, since the edge started.
 	Count uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
 	// When last.
-	LastAt        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	LastAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	// What that means and what to do, for people.
+	Meaning       string `protobuf:"bytes,5,opt,name=meaning,proto3" json:"meaning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1597,6 +1599,13 @@ func (x *Refusal) GetLastAt() *timestamppb.Timestamp {
 		return x.LastAt
 	}
 	return nil
+}
+
+func (x *Refusal) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
 }
 
 // DrainRequest asks the edge to end.
@@ -2225,12 +2234,13 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\bsessions\x18\x06 \x03(\v2\x13.sioedge.v1.SessionR\bsessions\"\x15\n" +
 	"\x13ListRefusalsRequest\"G\n" +
 	"\x14ListRefusalsResponse\x12/\n" +
-	"\brefusals\x18\x01 \x03(\v2\x13.sioedge.v1.RefusalR\brefusals\"\x82\x01\n" +
+	"\brefusals\x18\x01 \x03(\v2\x13.sioedge.v1.RefusalR\brefusals\"\x9c\x01\n" +
 	"\aRefusal\x12\x14\n" +
 	"\x05layer\x18\x01 \x01(\tR\x05layer\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x04R\x05count\x123\n" +
-	"\alast_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\x0e\n" +
+	"\alast_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12\x18\n" +
+	"\ameaning\x18\x05 \x01(\tR\ameaning\"\x0e\n" +
 	"\fDrainRequest\"d\n" +
 	"\rDrainResponse\x121\n" +
 	"\x06within\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12 \n" +

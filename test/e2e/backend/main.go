@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -84,6 +85,7 @@ func (b *backend) serve(n *sioedge.Namespace) {
 	n.On("message-with-ack", func(_ context.Context, _ *sioedge.Socket, args sioedge.Args) (sioedge.Args, error) {
 		return args, nil
 	})
+	n.On("fail", func(context.Context, *sioedge.Socket) error { return errors.New("no luck") })
 	n.On("count", func(ctx context.Context, s *sioedge.Socket, i int) (int, error) {
 		if b.hold {
 			fmt.Println("holding", s.ID(), i)

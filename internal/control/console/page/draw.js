@@ -12,15 +12,17 @@ export function el(name, attributes = {}, ...children) {
   return e;
 }
 
-const svg = (name, attributes) => {
+/** Makes an element of a drawing. */
+export function svg(name, attributes, ...children) {
   const e = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+  e.append(...children);
   return e;
-};
+}
 
 /** A line of values, the newest to the right, over so many places. */
 export function spark(values, places) {
-  const root = svg("svg", { class: "spark", viewBox: `0 0 ${places - 1} 20`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const root = svg("svg", { class: "spark", viewBox: `0 0 ${places} 20`, preserveAspectRatio: "none", "aria-hidden": "true" });
   if (values.length < 2) return root;
   const top = Math.max(...values, 1e-9);
   const x = (i) => places - values.length + i;
@@ -30,6 +32,43 @@ export function spark(values, places) {
     svg("path", { d: line }),
   );
   return root;
+}
+
+/** Several curves over the same time with a scale: a list of { of: values, as: class }. */
+export function curves(list, places, write) {
+  const [width, height, floor] = [600, 132, 116];
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "curves", "aria-hidden": "true" });
+  const top = Math.max(...list.flatMap((c) => c.of), 1);
+  const step = 10 ** Math.floor(Math.log10(top));
+  const unit = [1, 2, 5, 10].map((n) => (n * step) / 2).find((u) => top / u <= 4) ?? step * 5;
+  const y = (v) => floor - (v / top) * (floor - 14);
+  for (let v = 0; v <= top; v += unit) {
+    root.append(svg("path", { class: "grid", d: `M0 ${y(v)}H${width}` }), svg("text", { x: 2, y: y(v) - 3 }, v ? write(v) : ""));
+  }
+  for (let ago = 30; ago < places; ago += 30) {
+    root.append(svg("text", { x: width - (ago / places) * width, y: height - 3, "text-anchor": "middle" }, `${ago} s ago`));
+  }
+  for (const { of, as } of list) {
+    if (of.length < 2) continue;
+    const x = (i) => width - ((of.length - 1 - i) / (places - 1)) * width;
+    const line = of.map((v, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+    root.append(svg("path", { class: `area ${as}`, d: `${line}V${floor}H${x(0).toFixed(1)}Z` }), svg("path", { class: `line ${as}`, d: line }));
+  }
+  return root;
+}
+
+/** Bars from one time to another on one logarithmic scale: a list of { title, note, from, to } in seconds. */
+export function ranges(list, write) {
+  const [least, most] = [0.00001, 10];
+  const at = (v) => (Math.log(Math.min(Math.max(v, least), most) / least) / Math.log(most / least)) * 100;
+  return list.map(({ title, note, from, to }) => {
+    const bar = svg("svg", { class: "range", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("path", { class: "rail", d: "M0 5H100" }));
+    if (to !== undefined) {
+      const x = at(from);
+      bar.append(svg("path", { class: to > 1 ? "bad" : to > 0.1 ? "warn" : "up", d: `M${x} 5H${Math.max(at(to), x + 0.8)}` }));
+    }
+    return el("div", { class: "stage", title: note }, el("span", {}, title), bar, el("span", { class: "n" }, to === undefined ? "–" : `${write(from)} · ${write(to)}`));
+  });
 }
 
 let pressed = false; // a click must end on the row on which it began

@@ -40,12 +40,16 @@ function line(entry) {
 export class Tail {
   #list;
   #state;
+  #seen;
   #stop;
+  #fresh = []; // lines that the next frame shows
   #waiting = new Map(); // lines of events that are not settled, by offset
 
-  constructor(list, state = () => {}) {
+  /** state is told how the connection stands, seen of every entry. */
+  constructor(list, state = () => {}, seen = () => {}) {
     this.#list = list;
     this.#state = state;
+    this.#seen = seen;
   }
 
   get running() {
@@ -64,11 +68,13 @@ export class Tail {
   }
 
   clear() {
+    this.#fresh.length = 0;
     this.#list.replaceChildren();
     this.#waiting.clear();
   }
 
   #add(entry) {
+    this.#seen(entry);
     if (entry.settled) {
       this.#settle(entry);
       return;
@@ -93,15 +99,22 @@ export class Tail {
   }
 
   #print({ at, who, mark, what, note = "" }) {
-    const list = this.#list;
-    const follows = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
     const noted = el("span", { class: "note" }, note);
-    list.append(
+    this.#fresh.push(
       el("li", { class: classes[mark] }, el("time", {}, precise(at)), el("span", { title: who }, who), el("span", { class: "mark" }, mark), el("span", { class: "what", title: what }, what), noted),
     );
-    while (list.childElementCount > kept) list.firstElementChild.remove();
+    if (this.#fresh.length === 1) requestAnimationFrame(() => this.#show());
+    if (this.#fresh.length > kept) this.#fresh.splice(1, 1); // nobody looks: no frame is drawn
     if (this.#waiting.size > kept) this.#waiting.delete(this.#waiting.keys().next().value);
-    if (follows) list.scrollTop = list.scrollHeight;
     return noted;
+  }
+
+  /** Shows what came since the last frame: asking for the height after each line would be too slow. */
+  #show() {
+    const list = this.#list;
+    const follows = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
+    list.append(...this.#fresh.splice(0));
+    while (list.childElementCount > kept) list.firstElementChild.remove();
+    if (follows) list.scrollTop = list.scrollHeight;
   }
 }

@@ -888,10 +888,14 @@ export interface Refusal {
    * When last.
    */
   lastAt: Timestamp | undefined;
+  /**
+   * What that means and what to do, for people.
+   */
+  meaning: string;
 }
 
 export function readRefusal(r: Reader, end: number): Refusal {
-  const m: Refusal = { layer: "", reason: "", count: 0, lastAt: undefined };
+  const m: Refusal = { layer: "", reason: "", count: 0, lastAt: undefined, meaning: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -899,6 +903,7 @@ export function readRefusal(r: Reader, end: number): Refusal {
       case 18: m.reason = r.string(); break;
       case 24: m.count = r.uint64(); break;
       case 34: m.lastAt = r.message(readTimestamp); break;
+      case 42: m.meaning = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -910,6 +915,7 @@ export function writeRefusal(w: Writer, m: Init<Refusal>): void {
   if (m.reason?.length) { w.tag(18); w.string(m.reason); }
   if (m.count) { w.tag(24); w.uint64(m.count); }
   if (m.lastAt !== undefined) { w.tag(34); w.message(writeTimestamp, m.lastAt); }
+  if (m.meaning?.length) { w.tag(42); w.string(m.meaning); }
 }
 
 /**

@@ -1,25 +1,21 @@
-package main
-
-import (
-	"slices"
-
-	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
-)
+package control
 
 // meanings says what a refusal means and what to do, by layer and reason.
 var meanings = map[[2]string]string{
 	{"tcp", "too many connections"}:        "max-connections is reached: raise it and the descriptors, or add an edge",
 	{"tcp", "no resources to accept"}:      "the process is out of descriptors: LimitNOFILE, ulimit -n",
-	{"tcp", "not a trusted proxy"}:        "proxy-protocol is on and the peer is not in trusted-proxies",
-	{"tcp", "PROXY header timeout"}:       "the proxy opened a connection and sent no PROXY header",
-	{"tcp", "bad PROXY header"}:           "the proxy does not speak the PROXY protocol, or another version",
-	{"tls", "handshake timeout"}:          "a TLS handshake that took longer than 5s: a port scanner, or a very slow client",
-	{"tls", "not TLS"}:                    "plain HTTP on the TLS port: the client's address has to begin with https",
-	{"tls", "handshake failed"}:           "the client did not like the certificate, or speaks nothing as new as TLS 1.2",
-	{"control", "handshake"}:              "a backend or a subcommand with another certificate, or none: who signed it? (control-client-ca-file)",
-	{"control", "credential"}:             "a certificate or a token of nobody in access-file; the audit log has the peer",
-	{"control", "role"}:                   "something that the roles of the caller do not allow; the audit log says who and what",
-	{"control", "withdrawn"}:              "a connection whose certificate or token is not good any more, or may do something else now",
+	{"tcp", "not a trusted proxy"}:         "proxy-protocol is on and the peer is not in trusted-proxies",
+	{"tcp", "PROXY header timeout"}:        "the proxy opened a connection and sent no PROXY header",
+	{"tcp", "bad PROXY header"}:            "the proxy does not speak the PROXY protocol, or another version",
+	{"tls", "handshake timeout"}:           "a TLS handshake that took longer than 5s: a port scanner, or a very slow client",
+	{"tls", "not TLS"}:                     "plain HTTP on the TLS port: the client's address has to begin with https",
+	{"tls", "handshake failed"}:            "the client did not like the certificate, or speaks nothing as new as TLS 1.2",
+	{"control", "handshake"}:               "a backend or a subcommand with another certificate, or none: who signed it? (control-client-ca-file)",
+	{"control", "credential"}:              "a certificate or a token of nobody in access-file; the audit log has the peer",
+	{"control", "role"}:                    "something that the roles of the caller do not allow; the audit log says who and what",
+	{"control", "withdrawn"}:               "a connection whose certificate or token is not good any more, or may do something else now",
+	{"socketio", "acknowledgement"}:        "an acknowledgement that nobody waits for: ignored",
+	{"socketio", "rejections"}:             "a backend refused this connection too often: it was closed",
 	{"http", "too many clients"}:           "max-connections is reached: raise it and the descriptors, or add an edge",
 	{"http", "shutdown"}:                   "the edge drains: they come back by themselves",
 	{"http", "path"}:                       "the client's path option is not the edge's path; mind the trailing slash",
@@ -64,8 +60,8 @@ var meanings = map[[2]string]string{
 	{"socketio", "auth too large"}:         "its auth is above auth-bytes: it got connect_error",
 	{"socketio", "namespace"}:              "nobody declares this namespace (namespaces, routes of groups), or too many on one connection: it got connect_error",
 	{"socketio", "connected already"}:      "a second CONNECT to a namespace on one connection",
-	{"socketio", "acknowledgement"}:       "an acknowledgement of something that was not asked",
-	{"socketio", "rejections"}:            "a connection on which too many namespaces were refused",
+	{"socketio", "acknowledgement"}:        "an acknowledgement of something that was not asked",
+	{"socketio", "rejections"}:             "a connection on which too many namespaces were refused",
 	{"socketio", "rejected"}:               "a backend said no: it got connect_error; the backend's log says why",
 	{"socketio", "no decision"}:            "no backend decided in connect-timeout: is a member attached? sio-edge groups",
 	{"socketio", "no connect"}:             "it joined no namespace in connect-timeout: a port scanner, or a very slow client",
@@ -82,8 +78,4 @@ func meaning(layer, reason string) string {
 		return "no HTTP as it must be: a scanner, or a broken client or proxy"
 	}
 	return ""
-}
-
-func newestFirst(list []*pb.Refusal) {
-	slices.SortStableFunc(list, func(a, b *pb.Refusal) int { return b.LastAt.AsTime().Compare(a.LastAt.AsTime()) })
 }
