@@ -91,7 +91,7 @@ release: ## Make archives, bills of materials and checksums in dist/
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser of bytes from outside for FUZZTIME (10s)
-	@for package in internal/edge internal/edge/wire/eio internal/edge/wire/sio internal/control/convert; do \
+	@for package in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
 		for target in $$(grep -ohE '^func Fuzz[A-Za-z0-9]+' $$package/*_test.go | cut -c6-); do \
 			echo "$$package $$target"; \
 			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime "$${FUZZTIME:-10s}" -fuzzminimizetime 1s; \
@@ -105,6 +105,11 @@ torture: ## Cut the power, fail the disk, kill and damage the store, at length
 .PHONY: hostile
 hostile: ## Cut upgrades, stop reading, dribble, flood and vanish, at length
 	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v -run '^Test(P2|P3|P4|P13|P14|P22)_' ./internal/edge/engineio ./cmd/sio-edge | grep --line-buffered -v '^=== '
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v ./test/hostile | grep --line-buffered -vE '^(=== | +--- PASS)'
+
+.PHONY: decoders
+decoders: test/e2e/node_modules/.package-lock.json ## Compare the decoders with the reference's on INPUTS (200000) made-up inputs
+	cd test/e2e && INPUTS="$${INPUTS:-200000}" node --test --test-reporter=spec decoders.test.mjs
 
 .PHONY: bench
 bench: ## Compare the edge with its peers on this machine (BENCH=--short for a quick look)

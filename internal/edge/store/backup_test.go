@@ -11,7 +11,7 @@ import (
 
 // A copy of a store in use holds all that was put before, and what is restored from it says that
 // the time after it is forgotten: once.
-func TestBackupAndRestore(t *testing.T) {
+func TestD5_BackupAndRestore(t *testing.T) {
 	dir := t.TempDir()
 	path, backup := filepath.Join(dir, "edge.db"), filepath.Join(dir, "backup.db")
 	s := open(t, path, Options{})
