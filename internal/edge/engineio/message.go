@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"math/bits"
 	"sync"
 
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
@@ -23,16 +24,35 @@ type loan struct {
 	buf []byte
 }
 
-var loans = sync.Pool{New: func() any { return &loan{buf: make([]byte, 0, 256)} }}
+// loans holds what is not in use, by the size of the buffer: smallLoan at most, or smallLoan<<i.
+// A message is thus never lent twice what it needs, unless it is small.
+var loans [6]sync.Pool
 
-// keptLoan bounds the buffer that is used again.
-const keptLoan = 2048
+const smallLoan = 2048
+
+func loanClass(size int) int { return bits.Len(uint(max(size-1, 0) / smallLoan)) }
+
+// borrow returns a loan for a message of about the given size.
+func borrow(size int) *loan {
+	i := loanClass(size)
+	if i >= len(loans) {
+		return &loan{}
+	}
+	if l, ok := loans[i].Get().(*loan); ok {
+		return l
+	}
+	if i == 0 {
+		return &loan{buf: make([]byte, 0, 256)} // which grows with what it meets
+	}
+	return &loan{buf: make([]byte, 0, smallLoan<<i)}
+}
 
 // free ends the use of the message.
 func (l *loan) free() {
 	l.m = Message{}
-	if cap(l.buf) <= keptLoan {
-		loans.Put(l)
+	size := cap(l.buf)
+	if i := loanClass(size); i == 0 || i < len(loans) && size == smallLoan<<i {
+		loans[i].Put(l)
 	}
 }
 
@@ -62,10 +82,14 @@ func NewMessageFunc(appendText func(dst []byte) []byte, attachments [][]byte) *M
 }
 
 // NewMessageOnce is NewMessageFunc for a message that is queued on one Socket, once: whoever has
-// queued it must not look at it again.
-func NewMessageOnce(appendText func(dst []byte) []byte, attachments [][]byte) *Message {
-	l := loans.Get().(*loan)
-	l.buf = l.m.build(l.buf, '4', 112, appendText, attachments)
+// queued it must not look at it again. size is about how many bytes appendText appends.
+func NewMessageOnce(size int, appendText func(dst []byte) []byte, attachments [][]byte) *Message {
+	all := headRoom + 1 + size
+	for _, a := range attachments {
+		all += headRoom + len(a)
+	}
+	l := borrow(all)
+	l.buf = l.m.build(l.buf, '4', size, appendText, attachments)
 	l.m.loan = l
 	return &l.m
 }

@@ -210,15 +210,18 @@ func (a assembly) timeout() {
 	}
 }
 
-// queue encodes a packet for this client alone.
-func (c *client) queue(encode func([]byte) []byte, attachments [][]byte, f *Flush) {
-	f.Queue(c.conn, engineio.NewMessageOnce(encode, attachments), false)
+// queue encodes a packet of about the given size for this client alone.
+func (c *client) queue(size int, encode func([]byte) []byte, attachments [][]byte, f *Flush) {
+	f.Queue(c.conn, engineio.NewMessageOnce(size, encode, attachments), false)
 }
+
+// packetSize is about how large the packets are that the edge sends of its own.
+const packetSize = 112
 
 // refuse answers a CONNECT with CONNECT_ERROR. The connection stays: other namespaces use it.
 func (c *client) refuse(nsp, message string, data []byte) {
 	var f Flush
-	c.queue(func(b []byte) []byte { return sio.AppendConnectError(b, nsp, message, data) }, nil, &f)
+	c.queue(packetSize, func(b []byte) []byte { return sio.AppendConnectError(b, nsp, message, data) }, nil, &f)
 	f.Do()
 }
 

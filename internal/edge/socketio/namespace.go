@@ -150,7 +150,7 @@ func (n *Namespace) disconnectAll(d *Disconnect, f *Flush) Receipt {
 		if c == nil {
 			continue
 		}
-		c.queue(func(b []byte) []byte { return sio.AppendDisconnect(b, n.Name) }, nil, f)
+		c.queue(packetSize, func(b []byte) []byte { return sio.AppendDisconnect(b, n.Name) }, nil, f)
 		if d.Close {
 			c.evictAll(d.Within, f)
 		}
@@ -175,7 +175,7 @@ func (c *client) evictAll(within func(namespace string) bool, f *Flush) {
 	c.mu.Unlock()
 	for _, s := range sockets {
 		if _, ended := s.evict(); ended {
-			c.queue(func(b []byte) []byte { return sio.AppendDisconnect(b, s.Nsp.Name) }, nil, f)
+			c.queue(packetSize, func(b []byte) []byte { return sio.AppendDisconnect(b, s.Nsp.Name) }, nil, f)
 		}
 	}
 	if !others {

@@ -195,7 +195,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 		s.start = n.log.head
 	}
 	s.recovered = complete
-	c.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	c.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
 	now := s.sessionLocked(c.conn)
 	now.Connection = connection
 	n.mu.Unlock()

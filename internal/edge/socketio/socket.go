@@ -137,7 +137,7 @@ func (s *Socket) welcome(f *Flush) {
 func (s *Socket) connectLocked(f *Flush) {
 	n := s.Nsp
 	n.carryLocked(s, s.client.conn)
-	s.client.queue(func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	s.client.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
 }
 
 // deliver numbers the event, records what it says of the session's life, and hands it up. s.mu
@@ -220,7 +220,7 @@ func (s *Server) Reply(ev *Event, args []byte, attachments [][]byte, f *Flush) e
 		return &Error{SessionGone, "reply: the client has gone"}
 	}
 	k.Nsp.counts.Replies.Add(1)
-	k.client.queue(func(b []byte) []byte {
+	k.client.queue(32+len(k.Nsp.Name)+len(args), func(b []byte) []byte {
 		return sio.AppendAck(b, k.Nsp.Name, ev.ackID, args, len(attachments))
 	}, attachments, f)
 	return nil
