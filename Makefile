@@ -55,7 +55,8 @@ test-conformance: clients/conformance/node_modules/.package-lock.json clients/no
 	cd clients/conformance && PYTHON=$(CURDIR)/$(python) npm test
 
 .PHONY: test-demos
-test-demos: examples/demos/node_modules/.package-lock.json $(python_ready) ## Run the demos with stock clients
+test-demos: examples/demos/node_modules/.package-lock.json examples/node-hello/node_modules/.package-lock.json $(python_ready) ## Run the demos with stock clients
+	cd examples/node-hello && npm test
 	cd examples/demos && PYTHON=$(CURDIR)/$(python) npm test
 
 .PHONY: generate

@@ -13,9 +13,14 @@ io.on("connection", (socket) => {
   socket.on("disconnect", (reason) => console.log("disconnected", socket.id, reason));
 });
 
-io.status.on("change", ({ state }) => console.log("edge        ", state));
-
 const server = app.listen(process.env.PORT ?? 3001, () => console.log(`http://127.0.0.1:${server.address().port}/`));
+
+let edge;
+io.status.on("change", ({ state, error }) => {
+  if (state === "connecting" || state === edge) return; // it tries on, and says so each time
+  edge = state;
+  console.log("edge        ", state, error ? `(${error.message}): is it running? See README.md` : "");
+});
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
