@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 demo=${1:-chat} language=${2:-typescript} port=${PORT:-3000} data=${DATA_DIR:-.data}
 [ -f "$demo/backend.py" ] || { sed -n 2p "$0" >&2; exit 2; }
 
-[ -d node_modules ] || npm ci --no-audit --no-fund --silent
+[ -d node_modules ] || { echo "installing what the demos need, once" >&2 && npm ci --no-audit --no-fund --silent; }
 case $language in
 typescript)
 	npm run --silent build
@@ -24,7 +24,7 @@ python)
 esac
 mkdir -p .build "$data"
 edge=${SIO_EDGE_BIN:-.build/sio-edge}
-[ -n "${SIO_EDGE_BIN:-}" ] || go build -C ../.. -o examples/demos/.build/ ./cmd/sio-edge
+[ -n "${SIO_EDGE_BIN:-}" ] || { echo "building the edge" >&2 && go build -C ../.. -o examples/demos/.build/ ./cmd/sio-edge; }
 public=$(mktemp -d)
 cp page.css "$demo"/index.html "$demo"/page.js node_modules/socket.io-client/dist/socket.io.min.js "$public"
 
