@@ -231,7 +231,7 @@ const (
 	rejectWindow = 10 * time.Second
 )
 
-// rejected counts a CONNECT that a group said no to. Who tries one credential after the other has
+// rejected counts a CONNECT that a group said no to, or whose token was not good. Who tries one credential after the other has
 // to come in again each time.
 func (c *client) rejected() {
 	c.mu.Lock()

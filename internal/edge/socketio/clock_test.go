@@ -69,6 +69,7 @@ func TestP11_NoTimerReadsTheWallClock(t *testing.T) {
 		"socketio: newSocket",   // OpenedAt
 		"socketio: parsePacket", // as instant
 		"socketio: parseState",
+		"socketio: proveLocked", // a token says itself when it expires
 		"socketio: recordLocked",
 		"socketio: restorePackets",
 		"socketio: sessionLocked",

@@ -12,10 +12,14 @@ import (
 type request struct {
 	c      *client
 	at     time.Time
-	socket *Socket // the session to be: a new one, or the one to resume
+	by     time.Time // when it has to be decided
+	socket *Socket   // the session to be: a new one, or the one to resume
 	auth   []byte
 	offset string
 	resume bool
+
+	identity *Identity // of a good token; nil: none was asked for
+	notes    []note    // for the audit log
 }
 
 // copyAuth returns what the client gave, without the packet that it lies in; nil for nothing.
@@ -69,8 +73,18 @@ func (c *client) connect(p *sio.Packet) {
 	if r.socket == nil {
 		r.socket = newSocket(n)
 	}
-	if admission == Asked {
-		r.ask()
+	switch entry := c.srv.entry(name); {
+	case entry.group() && admission != Asked:
+		c.srv.cfg.Refused(refusedUndecided)
+		c.fail(ForcedServerClose) // it will ask again; a group that decides may be there by then
+		return
+	case entry.token():
+		r.verify(r.show(), entry.group())
+		return
+	case admission == Asked && entry != EntryFree:
+		if r.wait() {
+			r.deliver()
+		}
 		return
 	}
 	var f Flush
@@ -96,22 +110,27 @@ func (c *client) full() bool {
 	return len(c.sockets)+len(c.pending) >= c.srv.cfg.NamespacesPerClient
 }
 
-// ask hands the request to the group that decides.
-func (r *request) ask() {
+// wait begins to wait for a decision. It returns false if the client has gone.
+func (r *request) wait() bool {
 	c := r.c
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	c.pending = append(c.pending, r)
 	c.mu.Unlock()
-	by := c.srv.decisions.add(r)
+	r.by = c.srv.decisions.add(r)
+	return true
+}
+
+// deliver hands the request to the group that decides.
+func (r *request) deliver() {
 	r.socket.mu.Lock()
 	defer r.socket.mu.Unlock()
 	r.socket.Nsp.counts.Events[ConnectRequested].Add(1)
-	c.srv.backend.Deliver(&Event{Kind: ConnectRequested, Socket: r.socket, At: time.Now(), request: r,
-		Life: &Life{Handshake: c.conn.Handshake, Auth: r.auth, AnswerBy: by, Resuming: r.resume}})
+	r.c.srv.backend.Deliver(&Event{Kind: ConnectRequested, Socket: r.socket, At: time.Now(), request: r,
+		Life: &Life{Handshake: r.c.conn.Handshake, Auth: r.auth, AnswerBy: r.by, Resuming: r.resume, Identity: r.identity}})
 }
 
 // take ends the waiting. It returns false if it has ended before.
@@ -159,7 +178,7 @@ func (s *Server) Accept(ev *Event, a *Accept, f *Flush) error {
 	if ev.request == nil || !ev.request.take() {
 		return &Error{SessionGone, "accept: the client has gone or was decided about before"}
 	}
-	ev.request.join(a, f)
+	ev.request.join(ev.request.proven(a), f)
 	return nil
 }
 
@@ -186,6 +205,7 @@ func (r *request) answered() { r.c.srv.connects.Add(time.Since(r.at)) }
 // join makes the client a member of the namespace: in its old session if that can be resumed, in
 // a new one otherwise.
 func (r *request) join(a *Accept, f *Flush) {
+	defer r.tell()
 	if r.resume {
 		if r.socket.resume(r, a, f) {
 			r.answered()

@@ -67,11 +67,15 @@ const (
 	refusedAssembly    = "attachments timeout"    // they did not come in time
 	refusedAck         = "acknowledgement"        // nobody waits for it; ignored
 	refusedStrayFloods = "stray acknowledgements" // too many of those
-	refusedRejects     = "rejections"             // too many by groups
+	refusedRejects     = "rejections"             // too many
+	refusedToken       = "token"                  // of a CONNECT: not good
+	refusedExpired     = "token expired"          // of a client that was in
+	refusedTakeover    = "takeovers"              // too many of one session
 )
 
 // Refusals lists every reason that Config.Refused can be told.
 func Refusals() []string {
 	return []string{refusedPacket, refusedStranger, refusedAuth, refusedNamespace, refusedTwice, refusedByBackend,
-		refusedUndecided, refusedIdle, refusedAssembly, refusedAck, refusedStrayFloods, refusedRejects}
+		refusedUndecided, refusedIdle, refusedAssembly, refusedAck, refusedStrayFloods, refusedRejects,
+		refusedToken, refusedExpired, refusedTakeover}
 }

@@ -52,6 +52,7 @@ type Life struct {
 	Auth      []byte              // ConnectRequested, Opened, Resumed: the client's auth object without pid and offset
 	AnswerBy  time.Time           // ConnectRequested
 	Resuming  bool                // ConnectRequested: accepting resumes a session
+	Identity  *Identity           // ConnectRequested: whom the client's token proves; nil: none was asked for
 	Reason    Reason              // Suspended, Closed
 	Until     time.Time           // Suspended: end of the recovery window
 	Replayed  int                 // Resumed: packets written again

@@ -65,11 +65,15 @@ func TestGoldenSession(t *testing.T) {
 		Until: 1_790_000_300_123_456_789, Boot: "0b3e6e2c-8f0e-4f0e-9d4e-0c8f6f6a2b11", BootUntil: 123_456_789_000,
 		Reason: TransportClose,
 	}
-	for _, record := range [][]byte{golden(t, "session-0.1.0", appendSession(nil, want)), appendSession(nil, want)} {
-		for _, b := range [][]byte{record, later(record)} {
-			got, err := parseSession(b, nil)
-			if err != nil || !reflect.DeepEqual(got, want) {
-				t.Errorf("%+v, %v\nwant %+v", got, err, want)
+	proven := *want // as a version writes it that knows of tokens
+	proven.Subject, proven.Expires, proven.From = "auth0|alice", 1_790_003_600, "2001:db8::1"
+	for name, want := range map[string]*sessionRecord{"session-0.1.0": want, "session-proven-0.1.0": &proven} {
+		for _, record := range [][]byte{golden(t, name, appendSession(nil, want)), appendSession(nil, want)} {
+			for _, b := range [][]byte{record, later(record)} {
+				got, err := parseSession(b, nil)
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%+v, %v\nwant %+v", got, err, want)
+				}
 			}
 		}
 	}

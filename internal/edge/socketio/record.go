@@ -27,6 +27,9 @@ type sessionRecord struct {
 	Boot                        string            // 15
 	BootUntil                   int64             // 16: the same instant since Boot began
 	Reason                      Reason            // 17
+	Subject                     string            // 18
+	Expires                     int64             // 19: Unix seconds
+	From                        string            // 20: the host that the client was last seen at
 }
 
 func appendString(b []byte, field protowire.Number, v string) []byte {
@@ -70,7 +73,10 @@ func appendSession(b []byte, r *sessionRecord) []byte {
 	b = appendUint(b, 14, uint64(r.Until))
 	b = appendString(b, 15, r.Boot)
 	b = appendUint(b, 16, uint64(r.BootUntil))
-	return appendString(b, 17, string(r.Reason))
+	b = appendString(b, 17, string(r.Reason))
+	b = appendString(b, 18, r.Subject)
+	b = appendUint(b, 19, uint64(r.Expires))
+	return appendString(b, 20, r.From)
 }
 
 // errRecord is a record that cannot be read, though its check said it is what was written.
@@ -183,6 +189,12 @@ func parseSession(b []byte, common names) (*sessionRecord, error) {
 			r.BootUntil = int64(n)
 		case 17:
 			r.Reason = Reason(common.of(v))
+		case 18:
+			r.Subject = string(v)
+		case 19:
+			r.Expires = int64(n)
+		case 20:
+			r.From = string(v)
 		}
 	})
 	if err = errors.Join(err, inner); err != nil {

@@ -140,8 +140,12 @@ func (s *Socket) suspend(r Reason) {
 	s.absence++
 	until := n.srv.windows.add(absence{s, s.absence})
 	n.mu.Lock()
+	if s.conn != nil {
+		s.leftLocked(s.conn.Handshake)
+	}
 	n.carryLocked(s, nil)
 	s.recovered, s.reason, s.until = false, r, until.Sub(n.srv.start)
+	s.unproveLocked()
 	s.auth = nil // the next connection brings its own
 	n.mu.Unlock()
 	s.deliver(&Event{Kind: Suspended, Life: &Life{Reason: r, Until: until}})
@@ -149,7 +153,7 @@ func (s *Socket) suspend(r Reason) {
 
 // resume gives the session to the client that asks for it: what it missed, then the CONNECT
 // reply, as the reference orders them. A connection that still holds the session, half open or
-// not, loses it at once. It returns false if the session has ended or is another user's.
+// not, loses it at once. It returns false if the session has ended or must not move there.
 func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	n, c := s.Nsp, r.c
 	s.mu.Lock()
@@ -158,9 +162,9 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 		return false
 	}
 	n.mu.Lock()
-	stranger := a.UserID != s.userID
+	moves := s.movesLocked(r, a)
 	n.mu.Unlock()
-	if stranger {
+	if !moves {
 		return false
 	}
 	if old := s.client; old != nil {
@@ -173,6 +177,10 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	}
 	connection := c.id()
 	n.mu.Lock()
+	s.proveLocked(r)
+	if n.srv.cfg.Binding != engineio.BindNothing {
+		s.leftLocked(c.conn.Handshake)
+	}
 	for name, v := range a.Attributes {
 		if s.attrs == nil {
 			s.attrs = make(map[string]string)

@@ -1,10 +1,10 @@
 package socketio
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"log/slog"
-	"path"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +31,10 @@ type Server struct {
 	decisions  deadlines[*request] // CONNECTs that must be decided by then
 	assemblies deadlines[assembly] // packets whose attachments must be there by then
 	windows    deadlines[absence]  // sessions that end unless their client is back
+	expiries   *expiries           // tokens of connected clients
+
+	ctx    context.Context // of work that may wait; Close ends it
+	cancel func()
 
 	lastKey atomic.Uint64 // of a stored session
 	opening sync.WaitGroup
@@ -50,6 +54,8 @@ func NewServer(cfg Config, backend Backend, store Store, log *slog.Logger) *Serv
 	if s.cfg.RecoveryWindow <= 0 {
 		s.store = nil // there is nothing that a client could come back to
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.expiries = &expiries{fire: s.expired}
 	s.joins = newDeadlines(s.cfg.ConnectTimeout, (*client).joinTimeout)
 	s.decisions = newDeadlines(s.cfg.ConnectTimeout, (*request).timeout)
 	s.assemblies = newDeadlines(s.cfg.ConnectTimeout, assembly.timeout)
@@ -64,7 +70,9 @@ func (s *Server) Close() {
 	s.decisions.close()
 	s.assemblies.close()
 	s.windows.close()
+	s.cancel()
 	s.opening.Wait()
+	s.expiries.close()
 }
 
 // Open takes a new connection.
@@ -157,12 +165,7 @@ func (s *Server) recovers(nsp string) bool {
 	if s.cfg.RecoveryWindow <= 0 {
 		return false
 	}
-	for _, pattern := range s.cfg.NoRecovery {
-		if ok, _ := path.Match(pattern, nsp); ok {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.cfg.NoRecovery, func(pattern string) bool { return match(pattern, nsp) })
 }
 
 // newID returns 120 random bits in 20 characters, the form of the reference server's ids.

@@ -48,6 +48,7 @@ type Socket struct {
 	index     int32         // in Nsp.all
 	mark      uint32        // equals Nsp.mark when the selection at hand has met it
 	recovered bool
+	proof     *proof // nil: nothing is known of its client
 }
 
 func newSocket(n *Namespace) *Socket {
@@ -83,6 +84,10 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	s.userID, s.attrs, s.revision, s.savedSeq = a.UserID, a.Attributes, 1, 1
 	s.auth = r.copyAuth()
 	n.addLocked(s)
+	s.proveLocked(r)
+	if n.srv.cfg.Binding != engineio.BindNothing {
+		s.leftLocked(c.conn.Handshake) // no record may be without it
+	}
 	for _, room := range a.Rooms {
 		n.joinLocked(s, room)
 	}
@@ -272,6 +277,7 @@ func (s *Socket) finish(r Reason) {
 	last := s.sessionLocked(nil)
 	last.State = Ended
 	s.auth = nil
+	s.unproveLocked()
 	empty := n.removeLocked(s)
 	n.mu.Unlock()
 	s.state, s.client, s.paused = Ended, nil, false

@@ -13,6 +13,7 @@
 package socketio
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
@@ -61,6 +62,25 @@ type Config struct {
 	Counts func(namespace string) *Counts
 	// Refused is told why a client was turned away: one of Refusals. It must only count.
 	Refused func(reason string)
+
+	// Entries says who decides about which namespaces: the first that matches counts. Default: as
+	// groups want it.
+	Entries []EntryRule
+	// Tokens verifies what clients show: auth.token, or else Handshake.Token. Entries with a
+	// token need it.
+	Tokens Tokens
+	// KeepTokens leaves auth.token in what groups get.
+	KeepTokens bool
+	// OnExpiry is what happens when the token of a connected client expires. Default: its
+	// connection is closed.
+	OnExpiry OnExpiry
+	// Binding says from where a session may be resumed. Default: from anywhere.
+	Binding engineio.Binding
+	// Audit is told of sessions that go from one connection or address to another, or are refused
+	// to. Default: nobody is.
+	Audit *slog.Logger
+	// Unproven is told of every token that was not good. It is called often under attack.
+	Unproven func(namespace, remoteAddr string, err error)
 }
 
 func (c Config) withDefaults() Config {
@@ -81,6 +101,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Counts == nil {
 		c.Counts = func(string) *Counts { return new(Counts) }
+	}
+	if c.Audit == nil {
+		c.Audit = slog.New(slog.DiscardHandler)
+	}
+	if c.Unproven == nil {
+		c.Unproven = func(string, string, error) {}
 	}
 	if c.Refused == nil {
 		c.Refused = func(string) {}

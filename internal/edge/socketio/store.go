@@ -57,6 +57,12 @@ func (n *Namespace) recordLocked(k *Socket) *sessionRecord {
 	r := &sessionRecord{SID: k.SID, PID: k.pid, Namespace: n.Name, UserID: k.userID, Attributes: k.attrs,
 		Left: k.left, OpenedAt: k.openedAt, Revision: k.revision, Start: k.start, Acked: k.acked, Last: k.last,
 		Seq: k.savedSeq, Reason: k.reason}
+	if p := k.proof; p != nil {
+		r.Subject, r.Expires, r.From = p.subject, p.expires, p.from
+	}
+	if k.conn != nil {
+		r.From = hostOf(k.conn.Handshake)
+	}
 	for _, m := range k.rooms {
 		r.Rooms = append(r.Rooms, absenceFromRoom{room: m.room.name, since: m.since})
 	}
@@ -210,6 +216,9 @@ func (n *Namespace) restore(key uint64, r *sessionRecord, now instant) *Socket {
 	}
 	k.left, k.savedSeq, k.revision = r.Left, k.seq, r.Revision
 	k.start, k.acked, k.last = r.Start, r.Acked, n.log.head
+	if r.Subject != "" || r.From != "" {
+		k.proof = &proof{subject: r.Subject, expires: r.Expires, from: r.From}
+	}
 	k.reason = EdgeRestart
 	if r.Until != 0 {
 		k.reason = r.Reason

@@ -27,6 +27,7 @@ type world struct {
 	sockets *socketio.Server
 	engine  *engineio.Server
 	backend *backend
+	from    string // the address of clients; empty: that of httptest
 }
 
 // inWorld runs f in virtual time.
@@ -121,6 +122,9 @@ type client struct {
 
 func (w *world) http(method, query, body string) (int, string) {
 	r := httptest.NewRequest(method, "/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+	if w.from != "" {
+		r.RemoteAddr = w.from
+	}
 	rec := httptest.NewRecorder()
 	w.engine.ServeHTTP(rec, r.WithContext(w.t.Context()))
 	return rec.Code, rec.Body.String()
