@@ -173,7 +173,7 @@ func (e *Edge) connectRequested(s *Socket, d delivery, req *pb.ConnectRequested)
 	accept := &pb.Accept{}
 	s.mu.Lock()
 	s.auth, s.handshake, s.recovered = Auth(req.GetAuthJson()), newHandshake(req.GetHandshake()), req.GetResuming()
-	s.user, s.attributes, s.rooms, s.decision = "", nil, nil, accept
+	s.user, s.attributes, s.rooms, s.decision = req.GetUserId(), req.GetAttributes(), nil, accept
 	s.mu.Unlock()
 	err := e.decide(s, d, req)
 	s.mu.Lock()

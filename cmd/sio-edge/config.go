@@ -47,6 +47,7 @@ func (l *loader) relations(s settings) {
 		}
 	}
 	l.secrecy(s)
+	l.entry(s)
 	l.proxies(s)
 	oneOf := func(key string, value text, allowed ...string) {
 		if !slices.Contains(allowed, string(value)) {
@@ -92,7 +93,7 @@ func (l *loader) relations(s settings) {
 	}
 	for key, names := range map[string]list{"namespaces": s.Namespaces, "no-recovery": s.NoRecovery} {
 		for _, n := range names {
-			if !strings.HasPrefix(n, "/") && !strings.HasPrefix(n, "*") || strings.ContainsAny(n, "?#,") {
+			if !namespacePattern(n) {
 				l.fault(key, "names that begin with a slash, such as /chat or /room-*")
 				break
 			}
@@ -223,6 +224,10 @@ func (s settings) engineio() engineio.Config {
 		CloseSpread:      time.Duration(min(s.DrainSpread, s.DrainTimeout*3/4)),
 	}
 	c.Headers, _ = headers(s.ResponseHeaders)
+	c.Binding = bindings[string(s.BindSession)]
+	if _, in, _ := s.sources(); s.takesTokens() {
+		c.Token = in.Take
+	}
 	if s.Cookie != "" {
 		c.Cookie, _ = cookie(s.Cookie)
 		c.Cookie.Secure = c.Cookie.Secure || s.secure()
@@ -231,7 +236,14 @@ func (s settings) engineio() engineio.Config {
 }
 
 func (s settings) socketio() socketio.Config {
+	rules, _ := s.entryRules()
+	inAuth, _, _ := s.sources()
 	return socketio.Config{
+		Entries:        rules,
+		NoAuthToken:    !inAuth,
+		KeepTokens:     bool(s.JwtForward),
+		OnExpiry:       expiries[string(s.AuthExpiry)],
+		Binding:        bindings[string(s.BindSession)],
 		ConnectTimeout: time.Duration(s.ConnectTimeout),
 		RecoveryWindow: time.Duration(s.RecoveryWindow),
 		Heartbeat:      time.Duration(s.PingInterval + s.PingTimeout),

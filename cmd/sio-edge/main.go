@@ -49,6 +49,7 @@ type cli struct {
 	DeadLetters deadLettersCmd `cmd:"" name:"deadletters" group:"Act:" help:"Show, deliver again or discard what a group could not handle."`
 	Seek        seekCmd        `cmd:"" group:"Act:" help:"Move a group within the event log: empty its backlog, or replay."`
 
+	Audit      auditCmd      `cmd:"" group:"Other:" help:"Check an audit file."`
 	Bench      benchCmd      `cmd:"" group:"Other:" help:"Put load on a Socket.IO server, check every answer and measure."`
 	Token      tokenCmd      `cmd:"" group:"Other:" help:"Make a token for a caller, and its hash for the access file."`
 	Certs      certsCmd      `cmd:"" group:"Other:" help:"Make certificates for an edge and its callers."`

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/token"
 )
 
 // live is the settings in force, which SIGHUP can change.
@@ -45,7 +46,7 @@ var changeable = []string{"log-level", "max-connections", "cors-origin", "cors-c
 	"cors-exposed-headers", "cors-max-age", "allow-missing-origin"}
 
 // watch reloads at every SIGHUP until ctx ends.
-func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.Server, log *slog.Logger) {
+func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.Server, keys *token.Verifier, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -53,6 +54,10 @@ func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.S
 			return
 		case <-l.hup:
 			notifyReloading()
+			front.ReloadCertificate()
+			if keys != nil {
+				reloadKeys(keys, log)
+			}
 			l.reload(engine, front, log)
 			notifyReady()
 		}
@@ -68,7 +73,6 @@ func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Log
 		}
 		return
 	}
-	front.ReloadCertificate()
 	merged := *l.now.Load()
 	changed, pending := merged.adopt(next)
 	l.level.Set(levelOf(merged))
@@ -83,6 +87,13 @@ func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Log
 	}
 	if len(pending) > 0 {
 		log.Warn("changes that need a restart are not in force", "keys", strings.Join(pending, ", "))
+	}
+}
+
+// reloadKeys reads the keys of tokens again.
+func reloadKeys(keys *token.Verifier, log *slog.Logger) {
+	if err := keys.Reload(); err != nil {
+		log.Error("keys of tokens not reloaded, the former ones stay in force", "error", err)
 	}
 }
 

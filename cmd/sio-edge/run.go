@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/pprof"
+	"sync"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/control"
@@ -17,9 +18,11 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/control/metrics"
 	"github.com/sio-edge/sio-edge/internal/edge"
+	"github.com/sio-edge/sio-edge/internal/edge/audit"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
+	"github.com/sio-edge/sio-edge/internal/edge/token"
 )
 
 // run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
@@ -35,15 +38,24 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	if kept != nil {
 		defer kept.Close()
 	}
+	audited, auditFile, err := openAudit(s, log)
+	if err != nil {
+		return err
+	}
+	defer auditFile.Close()
+	failures := audit.NewFailures(audited)
+	verifier, err := newVerifier(s, log)
+	if err != nil {
+		return err
+	}
 	groups := newGroups(s, id, kept, log)
 	defer groups.Close()
 	measured := metrics.New()
-	sockets := newSockets(s, groups, kept, measured, log)
+	sockets := newSockets(s, groups, kept, measured, entrance{verifier, audited, failures}, log)
 	defer sockets.Close()
 	groups.Start(sockets)
 	engine := newEngine(s, sockets, measured, log)
-	audit := log.WithGroup("audit")
-	guard, err := newGuard(s, log, audit, measured.Refused)
+	guard, err := newGuard(s, log, audited, measured.Refused)
 	if err != nil {
 		return err
 	}
@@ -56,7 +68,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
 		CommandRate: int(s.CommandsPerSecond), Operations: operations,
-		Access: guard, Audit: audit}, groups, sockets, log)
+		Access: guard, Audit: audited}, groups, sockets, log)
 	front := newFront(s, engine, kept, guard, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
@@ -89,8 +101,13 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	reloads := make(chan struct{}) // awaited below
 	go func() {
 		defer close(reloads)
-		l.watch(ctx, engine, front, log)
+		l.watch(ctx, engine, front, verifier, log)
 	}()
+	var helpers sync.WaitGroup // awaited below
+	helpers.Go(func() { failures.Run(ctx) })
+	if verifier != nil {
+		helpers.Go(func() { verifier.Run(ctx) })
+	}
 	warnings := make(chan struct{}) // awaited below
 	go func() {
 		defer close(warnings)
@@ -128,6 +145,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	<-warnings
 	<-rechecks
 	<-watched
+	helpers.Wait()
 	return err
 }
 
@@ -169,8 +187,28 @@ func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logge
 	return group.New(cfg, log)
 }
 
-func newSockets(s settings, groups *group.Groups, kept *store.Store, measured *metrics.Metrics, log *slog.Logger) *socketio.Server {
+// newVerifier returns what verifies tokens, nil if no namespace asks for any.
+func newVerifier(s settings, log *slog.Logger) (*token.Verifier, error) {
+	if !s.takesTokens() {
+		return nil, nil
+	}
+	return token.New(s.token(), log)
+}
+
+// entrance is what decides about clients besides groups, and what writes it down.
+type entrance struct {
+	verifier *token.Verifier // nil: nobody is asked for a token
+	audit    *slog.Logger
+	failures *audit.Failures
+}
+
+func newSockets(s settings, groups *group.Groups, kept *store.Store, measured *metrics.Metrics, e entrance, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
+	cfg.Audit = e.audit
+	cfg.Unproven = func(_, remoteAddr string, err error) { e.failures.Add(reasonOf(err), remoteAddr) }
+	if e.verifier != nil {
+		cfg.Tokens = passports{e.verifier}
+	}
 	cfg.Counts, cfg.Refused = measured.Counts, measured.RefusedClient
 	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
 	cfg.FirstOffset = firstOffset(time.Now())

@@ -52,6 +52,23 @@ type settings struct {
 	OpsTls              toggle `def:"false" help:"Speak TLS on ops-listen with control-tls-cert-file, so that it can be used from elsewhere." group:"Access of backends and operators:"`
 	InsecureControl     toggle `def:"false" help:"Let control-listen be off loopback without TLS and access-file: whoever reaches it commands every client." group:"Access of backends and operators:"`
 
+	Auth                list     `help:"Who decides about namespaces, the first that matches: /admin=jwt, /chat=jwt+backend, /x-*=backend, /news=none. About others a backend, if one asks for connect requests." placeholder:"NAMESPACE=MODE" group:"Who may come in:"`
+	JwtIssuer           text     `help:"iss of the tokens." group:"Who may come in:"`
+	JwtAudience         list     `help:"aud of the tokens: one of these." group:"Who may come in:"`
+	JwtAlgorithms       list     `def:"EdDSA,ES256,RS256" help:"Algorithms that tokens may be signed with." group:"Who may come in:"`
+	JwtKeyFiles         list     `help:"Public keys of the issuer: PEM, or a JWK set. Read again at SIGHUP." placeholder:"FILE" group:"Who may come in:"`
+	JwtJwksUrl          list     `help:"JWK sets of the issuer: https, or http on this machine." placeholder:"URL" group:"Who may come in:"`
+	JwtSecretFiles      list     `help:"Shared secrets of at least 32 bytes, one a file, for HS256, HS384 and HS512. Read again at SIGHUP." placeholder:"FILE" group:"Who may come in:"`
+	JwtLeeway           duration `def:"60s" min:"1s" max:"10m" help:"How far the clocks of issuer and edge may be apart." group:"Who may come in:"`
+	JwtMaxAge           duration `def:"24h" min:"1m" max:"720h" help:"How far away the expiry of a token may be." group:"Who may come in:"`
+	JwtSources          list     `def:"auth.token,authorization" help:"Where clients show a token, the first that is there: auth.token, authorization, query.NAME." group:"Who may come in:"`
+	JwtClaims           list     `help:"Claims that become attributes of the session." group:"Who may come in:"`
+	JwtForward          toggle   `def:"false" help:"Backends get the token as well." group:"Who may come in:"`
+	AuthExpiry          text     `def:"close" help:"When the token of a connected client expires: close its connection, notify it (event auth_expired), or none." group:"Who may come in:"`
+	BindSession         text     `def:"none" help:"From where a session may be used: ip, ip-prefix (/24, /48) or none, which is anywhere." group:"Who may come in:"`
+	AuditFile           text     `help:"File for the audit log, each line chained to the one before; sio-edge audit verify checks it. Always in the log as well." placeholder:"FILE" group:"Who may come in:"`
+	InsecurePlainTokens toggle   `def:"false" help:"Take tokens over connections that anybody on the way can read." group:"Who may come in:"`
+
 	CommandsPerSecond count    `def:"0" zero:"any number" min:"1" help:"Commands that one backend may send; above it is read more slowly, and after 5s refused." group:"Backends (gRPC):"`
 	SpillDelay        duration `def:"200ms" min:"1ms" max:"1h" help:"How long a client event may be in memory only, for groups that are not DURABLE." group:"Backends (gRPC):"`
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sio-edge/sio-edge/internal/control/metrics"
+	"github.com/sio-edge/sio-edge/internal/edge/audit"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 )
 
@@ -35,7 +36,7 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				groups := newGroups(s, id, kept, log)
-				sockets := newSockets(s, groups, kept, metrics.New(), log)
+				sockets := newSockets(s, groups, kept, metrics.New(), entrance{audit: log, failures: audit.NewFailures(log)}, log)
 				groups.Start(sockets)
 				restored := restore(sockets, groups, kept, func(string, time.Time) {}, log)
 				b.StopTimer()

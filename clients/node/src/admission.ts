@@ -1,7 +1,7 @@
 import { Client, Connection } from "./client";
 import type { ConnectRequested } from "./gen/sioedge/v1/event";
 import type { ConnectDecision } from "./gen/sioedge/v1/event_service";
-import { toHandshake } from "./handshake";
+import { toHandshake, withUser } from "./handshake";
 import type { ExtendedError, Namespace } from "./namespace";
 import { Socket } from "./socket";
 import type { Init } from "./wire/index";
@@ -30,7 +30,8 @@ export function admit(
     return over();
   }
   const conn = new Connection("", "", request.handshake);
-  const socket: AnySocket = new Socket(nsp, new Client(server, conn), sid, toHandshake(request.handshake, auth), request.resuming);
+  const handshake = withUser(toHandshake(request.handshake, auth), request.userId, request.attributes);
+  const socket: AnySocket = new Socket(nsp, new Client(server, conn), sid, handshake, request.resuming);
   socket._welcome = { greeting: [], rooms: new Set() };
   const before = nsp._gone.get(sid);
   if (before !== undefined) socket._restoreData(before._peekData(), before._savedData);

@@ -20,6 +20,10 @@ export interface Handshake {
   query: Record<string, string>;
   /** What the client gave as auth. */
   auth: Record<string, any>;
+  /** Who the client is: the subject of its token, if the edge verifies tokens in this namespace. Not of the official server. */
+  user?: string;
+  /** Claims of that token, as the edge hands them on. Not of the official server. */
+  claims?: Record<string, string>;
 }
 
 /** The request that opened a client's connection: what is left of it on this side of the wire. */
@@ -62,6 +66,12 @@ export function toHandshake(h: WireHandshake | undefined, auth: Record<string, a
     query,
     auth,
   };
+}
+
+/** Adds whom the edge says that the client is, if it says so. */
+export function withUser(h: Handshake, user: string, claims: Record<string, string>): Handshake {
+  const { data: _, ...rest } = claims; // what socket.data is kept in
+  return user === "" ? h : { ...h, user, claims: rest };
 }
 
 /** Builds what stands for the request. */

@@ -1,7 +1,7 @@
 import type { Closed, ConnectRequested, Event } from "./gen/sioedge/v1/event";
 import type { Assignment, SessionChange, Snapshot } from "./gen/sioedge/v1/event_service";
 import { readSession, SessionState, type Session } from "./gen/sioedge/v1/session";
-import { parseAuth, toHandshake } from "./handshake";
+import { parseAuth, toHandshake, withUser } from "./handshake";
 import { admit } from "./admission";
 import type { Namespace } from "./namespace";
 import { type DisconnectReason, toReason } from "./reasons";
@@ -152,7 +152,8 @@ export class Sessions {
     const client = server._core.clients.get(session.connectionId, session.transport, session.handshake);
     let socket = nsp._connecting.get(sid);
     if (socket === undefined) {
-      socket = new Socket(nsp, client, sid, toHandshake(session.handshake, auth ?? before?.handshake.auth ?? {}), recovered);
+      const handshake = withUser(toHandshake(session.handshake, auth ?? before?.handshake.auth ?? {}), session.userId, session.attributes);
+      socket = new Socket(nsp, client, sid, handshake, recovered);
       restore(socket, session, before);
     }
     socket.client = client;

@@ -27,8 +27,11 @@ func lifeKind(m *pb.Event, ev *socketio.Event) {
 	l := ev.Life
 	switch ev.Kind {
 	case socketio.ConnectRequested:
-		m.Kind = &pb.Event_ConnectRequested{ConnectRequested: &pb.ConnectRequested{Handshake: Handshake(l.Handshake),
-			AuthJson: l.Auth, AnswerBy: timestamppb.New(l.AnswerBy), Resuming: l.Resuming}}
+		asked := &pb.ConnectRequested{Handshake: Handshake(l.Handshake), AuthJson: l.Auth, AnswerBy: timestamppb.New(l.AnswerBy), Resuming: l.Resuming}
+		if l.Identity != nil {
+			asked.UserId, asked.Attributes = l.Identity.Subject, l.Identity.Attributes
+		}
+		m.Kind = &pb.Event_ConnectRequested{ConnectRequested: asked}
 	case socketio.Opened:
 		m.Kind = &pb.Event_Opened{Opened: &pb.Opened{Session: Session(&l.Session), AuthJson: l.Auth}}
 	case socketio.Suspended:

@@ -85,7 +85,7 @@ func match(pattern, name string) bool {
 // show takes the token out of the request: that of the packet, or else that of the handshake.
 func (r *request) show() string {
 	token, rest := sio.StringKey(r.auth, "token")
-	if token == "" {
+	if token == "" || r.c.srv.cfg.NoAuthToken {
 		return r.c.conn.Handshake.Token
 	}
 	if !r.c.srv.cfg.KeepTokens {

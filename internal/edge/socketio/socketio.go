@@ -69,6 +69,8 @@ type Config struct {
 	// Tokens verifies what clients show: auth.token, or else Handshake.Token. Entries with a
 	// token need it.
 	Tokens Tokens
+	// NoAuthToken makes Handshake.Token the only one that counts.
+	NoAuthToken bool
 	// KeepTokens leaves auth.token in what groups get.
 	KeepTokens bool
 	// OnExpiry is what happens when the token of a connected client expires. Default: its

@@ -462,7 +462,13 @@ type ConnectRequested struct {
 	// The connection is closed without a decision at this time, so that the client tries again.
 	AnswerBy *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
 	// The client presented a session that could be resumed; accepting resumes it.
-	Resuming      bool `protobuf:"varint,4,opt,name=resuming,proto3" json:"resuming,omitempty"`
+	Resuming bool `protobuf:"varint,4,opt,name=resuming,proto3" json:"resuming,omitempty"`
+	// The subject of the client's token, if the edge asks for tokens in this namespace and has
+	// verified it; empty otherwise. It is the session's user_id unless Accept gives another.
+	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Claims of that token, as the edge is configured to hand them on. They become attributes of the
+	// session; those of the same name in Accept win.
+	Attributes    map[string]string `protobuf:"bytes,6,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,6 +529,20 @@ func (x *ConnectRequested) GetResuming() bool {
 		return x.Resuming
 	}
 	return false
+}
+
+func (x *ConnectRequested) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ConnectRequested) GetAttributes() map[string]string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
 }
 
 // Opened says that a client joined a namespace.
@@ -871,12 +891,19 @@ const file_sioedge_v1_event_proto_rawDesc = "" +
 	"\aresumed\x18\r \x01(\v2\x13.sioedge.v1.ResumedH\x00R\aresumed\x12,\n" +
 	"\x06closed\x18\x0e \x01(\v2\x12.sioedge.v1.ClosedH\x00R\x06closed\x12<\n" +
 	"\fclient_event\x18\x0f \x01(\v2\x17.sioedge.v1.ClientEventH\x00R\vclientEventB\x06\n" +
-	"\x04kind\"\xb9\x01\n" +
+	"\x04kind\"\xdf\x02\n" +
 	"\x10ConnectRequested\x123\n" +
 	"\thandshake\x18\x01 \x01(\v2\x15.sioedge.v1.HandshakeR\thandshake\x12\x1b\n" +
 	"\tauth_json\x18\x02 \x01(\fR\bauthJson\x127\n" +
 	"\tanswer_by\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\x12\x1a\n" +
-	"\bresuming\x18\x04 \x01(\bR\bresuming\"T\n" +
+	"\bresuming\x18\x04 \x01(\bR\bresuming\x12\x17\n" +
+	"\auser_id\x18\x05 \x01(\tR\x06userId\x12L\n" +
+	"\n" +
+	"attributes\x18\x06 \x03(\v2,.sioedge.v1.ConnectRequested.AttributesEntryR\n" +
+	"attributes\x1a=\n" +
+	"\x0fAttributesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
 	"\x06Opened\x12-\n" +
 	"\asession\x18\x01 \x01(\v2\x13.sioedge.v1.SessionR\asession\x12\x1b\n" +
 	"\tauth_json\x18\x02 \x01(\fR\bauthJson\"\x81\x01\n" +
@@ -935,7 +962,7 @@ func file_sioedge_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_sioedge_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sioedge_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_sioedge_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_sioedge_v1_event_proto_goTypes = []any{
 	(EventKind)(0),                // 0: sioedge.v1.EventKind
 	(CloseReason)(0),              // 1: sioedge.v1.CloseReason
@@ -947,32 +974,34 @@ var file_sioedge_v1_event_proto_goTypes = []any{
 	(*Resumed)(nil),               // 7: sioedge.v1.Resumed
 	(*Closed)(nil),                // 8: sioedge.v1.Closed
 	(*ClientEvent)(nil),           // 9: sioedge.v1.ClientEvent
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*Handshake)(nil),             // 11: sioedge.v1.Handshake
-	(*Session)(nil),               // 12: sioedge.v1.Session
+	nil,                           // 10: sioedge.v1.ConnectRequested.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*Handshake)(nil),             // 12: sioedge.v1.Handshake
+	(*Session)(nil),               // 13: sioedge.v1.Session
 }
 var file_sioedge_v1_event_proto_depIdxs = []int32{
-	10, // 0: sioedge.v1.Event.received_at:type_name -> google.protobuf.Timestamp
+	11, // 0: sioedge.v1.Event.received_at:type_name -> google.protobuf.Timestamp
 	4,  // 1: sioedge.v1.Event.connect_requested:type_name -> sioedge.v1.ConnectRequested
 	5,  // 2: sioedge.v1.Event.opened:type_name -> sioedge.v1.Opened
 	6,  // 3: sioedge.v1.Event.suspended:type_name -> sioedge.v1.Suspended
 	7,  // 4: sioedge.v1.Event.resumed:type_name -> sioedge.v1.Resumed
 	8,  // 5: sioedge.v1.Event.closed:type_name -> sioedge.v1.Closed
 	9,  // 6: sioedge.v1.Event.client_event:type_name -> sioedge.v1.ClientEvent
-	11, // 7: sioedge.v1.ConnectRequested.handshake:type_name -> sioedge.v1.Handshake
-	10, // 8: sioedge.v1.ConnectRequested.answer_by:type_name -> google.protobuf.Timestamp
-	12, // 9: sioedge.v1.Opened.session:type_name -> sioedge.v1.Session
-	1,  // 10: sioedge.v1.Suspended.reason:type_name -> sioedge.v1.CloseReason
-	10, // 11: sioedge.v1.Suspended.resumable_until:type_name -> google.protobuf.Timestamp
-	12, // 12: sioedge.v1.Resumed.session:type_name -> sioedge.v1.Session
-	1,  // 13: sioedge.v1.Closed.reason:type_name -> sioedge.v1.CloseReason
-	12, // 14: sioedge.v1.Closed.session:type_name -> sioedge.v1.Session
-	2,  // 15: sioedge.v1.ClientEvent.payload:type_name -> sioedge.v1.Payload
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	12, // 7: sioedge.v1.ConnectRequested.handshake:type_name -> sioedge.v1.Handshake
+	11, // 8: sioedge.v1.ConnectRequested.answer_by:type_name -> google.protobuf.Timestamp
+	10, // 9: sioedge.v1.ConnectRequested.attributes:type_name -> sioedge.v1.ConnectRequested.AttributesEntry
+	13, // 10: sioedge.v1.Opened.session:type_name -> sioedge.v1.Session
+	1,  // 11: sioedge.v1.Suspended.reason:type_name -> sioedge.v1.CloseReason
+	11, // 12: sioedge.v1.Suspended.resumable_until:type_name -> google.protobuf.Timestamp
+	13, // 13: sioedge.v1.Resumed.session:type_name -> sioedge.v1.Session
+	1,  // 14: sioedge.v1.Closed.reason:type_name -> sioedge.v1.CloseReason
+	13, // 15: sioedge.v1.Closed.session:type_name -> sioedge.v1.Session
+	2,  // 16: sioedge.v1.ClientEvent.payload:type_name -> sioedge.v1.Payload
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_sioedge_v1_event_proto_init() }
@@ -995,7 +1024,7 @@ func file_sioedge_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sioedge_v1_event_proto_rawDesc), len(file_sioedge_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

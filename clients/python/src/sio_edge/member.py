@@ -275,6 +275,7 @@ class Member:
     ) -> event_service_pb2.ConnectDecision:
         sock.shake(request.handshake)
         if not sock.opened:
+            sock.user_id, sock.attributes = request.user_id, dict(request.attributes)
             self.table.request(sock, request.answer_by.seconds, time.time())
         sock.decision = decision = Decision()
         token = _deciding.set(sock)

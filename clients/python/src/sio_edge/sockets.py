@@ -33,7 +33,8 @@ class Socket:
     Attributes:
         sid: The client's socket id.
         namespace: Its namespace.
-        user_id: The user that a connect handler gave it, or "".
+        user_id: The user: the subject of its token if the edge verifies tokens, unless a connect
+            handler gave it another; or "".
         attributes: What the edge keeps with it. Change them with update_session().
         rooms: Its rooms, in the order of joining, without its sid.
         session: The user session of get_session(), kept in this process only.

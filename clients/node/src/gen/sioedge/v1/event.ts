@@ -246,10 +246,20 @@ export interface ConnectRequested {
    * The client presented a session that could be resumed; accepting resumes it.
    */
   resuming: boolean;
+  /**
+   * The subject of the client's token, if the edge asks for tokens in this namespace and has
+   * verified it; empty otherwise. It is the session's user_id unless Accept gives another.
+   */
+  userId: string;
+  /**
+   * Claims of that token, as the edge is configured to hand them on. They become attributes of the
+   * session; those of the same name in Accept win.
+   */
+  attributes: Record<string, string>;
 }
 
 export function readConnectRequested(r: Reader, end: number): ConnectRequested {
-  const m: ConnectRequested = { handshake: undefined, authJson: EMPTY, answerBy: undefined, resuming: false };
+  const m: ConnectRequested = { handshake: undefined, authJson: EMPTY, answerBy: undefined, resuming: false, userId: "", attributes: {} };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -257,6 +267,8 @@ export function readConnectRequested(r: Reader, end: number): ConnectRequested {
       case 18: m.authJson = r.bytes(); break;
       case 26: m.answerBy = r.message(readTimestamp); break;
       case 32: m.resuming = r.bool(); break;
+      case 42: m.userId = r.string(); break;
+      case 50: r.entry(m.attributes, () => r.string()); break;
       default: r.skip(tag);
     }
   }
@@ -268,6 +280,8 @@ export function writeConnectRequested(w: Writer, m: Init<ConnectRequested>): voi
   if (m.authJson?.length) { w.tag(18); w.bytes(m.authJson); }
   if (m.answerBy !== undefined) { w.tag(26); w.message(writeTimestamp, m.answerBy); }
   if (m.resuming) { w.tag(32); w.bool(m.resuming); }
+  if (m.userId?.length) { w.tag(42); w.string(m.userId); }
+  if (m.attributes) for (const k of Object.keys(m.attributes)) w.entry(50, k, 18, () => { w.string(m.attributes![k]!); });
 }
 
 /**

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sio_edge._gen.sioedge.v1 import session_pb2 as sioedge_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sioedge/v1/event.proto\x12\nsioedge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/session.proto\",\n\x07Payload\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61ttachments\x18\x02 \x03(\x0c\"\x9b\x03\n\x05\x45vent\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x10\n\x08prev_seq\x18\x05 \x01(\x04\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x11\x63onnect_requested\x18\n \x01(\x0b\x32\x1c.sioedge.v1.ConnectRequestedH\x00\x12$\n\x06opened\x18\x0b \x01(\x0b\x32\x12.sioedge.v1.OpenedH\x00\x12*\n\tsuspended\x18\x0c \x01(\x0b\x32\x15.sioedge.v1.SuspendedH\x00\x12&\n\x07resumed\x18\r \x01(\x0b\x32\x13.sioedge.v1.ResumedH\x00\x12$\n\x06\x63losed\x18\x0e \x01(\x0b\x32\x12.sioedge.v1.ClosedH\x00\x12/\n\x0c\x63lient_event\x18\x0f \x01(\x0b\x32\x17.sioedge.v1.ClientEventH\x00\x42\x06\n\x04kind\"\x90\x01\n\x10\x43onnectRequested\x12(\n\thandshake\x18\x01 \x01(\x0b\x32\x15.sioedge.v1.Handshake\x12\x11\n\tauth_json\x18\x02 \x01(\x0c\x12-\n\tanswer_by\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08resuming\x18\x04 \x01(\x08\"A\n\x06Opened\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.sioedge.v1.Session\x12\x11\n\tauth_json\x18\x02 \x01(\x0c\"i\n\tSuspended\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sioedge.v1.CloseReason\x12\x33\n\x0fresumable_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\x07Resumed\x12\x10\n\x08replayed\x18\x01 \x01(\r\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12$\n\x07session\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Session\x12\x11\n\tauth_json\x18\x04 \x01(\x0c\"g\n\x06\x43losed\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sioedge.v1.CloseReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12$\n\x07session\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Session\"m\n\x0b\x43lientEvent\x12\r\n\x05\x65vent\x18\x01 \x01(\t\x12$\n\x07payload\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12\x13\n\x0bwants_reply\x18\x03 \x01(\x08\x12\x14\n\x0cnumeric_name\x18\x04 \x01(\x08*\xc6\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_KIND_CONNECT_REQUESTED\x10\x01\x12\x15\n\x11\x45VENT_KIND_OPENED\x10\x02\x12\x18\n\x14\x45VENT_KIND_SUSPENDED\x10\x03\x12\x16\n\x12\x45VENT_KIND_RESUMED\x10\x04\x12\x15\n\x11\x45VENT_KIND_CLOSED\x10\x05\x12\x1b\n\x17\x45VENT_KIND_CLIENT_EVENT\x10\x06*\x80\x03\n\x0b\x43loseReason\x12\x1c\n\x18\x43LOSE_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LOSE_REASON_CLIENT\x10\x01\x12\x18\n\x14\x43LOSE_REASON_BACKEND\x10\x02\x12 \n\x1c\x43LOSE_REASON_TRANSPORT_CLOSE\x10\x03\x12 \n\x1c\x43LOSE_REASON_TRANSPORT_ERROR\x10\x04\x12\x1d\n\x19\x43LOSE_REASON_PING_TIMEOUT\x10\x05\x12\x1c\n\x18\x43LOSE_REASON_PARSE_ERROR\x10\x06\x12\x1d\n\x19\x43LOSE_REASON_FORCED_CLOSE\x10\x07\x12$\n CLOSE_REASON_FORCED_SERVER_CLOSE\x10\x08\x12\x1b\n\x17\x43LOSE_REASON_EDGE_DRAIN\x10\t\x12\x1e\n\x1a\x43LOSE_REASON_SLOW_CONSUMER\x10\n\x12\x1d\n\x19\x43LOSE_REASON_EDGE_RESTART\x10\x0b\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sioedge/v1/event.proto\x12\nsioedge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sioedge/v1/session.proto\",\n\x07Payload\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61ttachments\x18\x02 \x03(\x0c\"\x9b\x03\n\x05\x45vent\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0b\n\x03sid\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x10\n\x08prev_seq\x18\x05 \x01(\x04\x12/\n\x0breceived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x11\x63onnect_requested\x18\n \x01(\x0b\x32\x1c.sioedge.v1.ConnectRequestedH\x00\x12$\n\x06opened\x18\x0b \x01(\x0b\x32\x12.sioedge.v1.OpenedH\x00\x12*\n\tsuspended\x18\x0c \x01(\x0b\x32\x15.sioedge.v1.SuspendedH\x00\x12&\n\x07resumed\x18\r \x01(\x0b\x32\x13.sioedge.v1.ResumedH\x00\x12$\n\x06\x63losed\x18\x0e \x01(\x0b\x32\x12.sioedge.v1.ClosedH\x00\x12/\n\x0c\x63lient_event\x18\x0f \x01(\x0b\x32\x17.sioedge.v1.ClientEventH\x00\x42\x06\n\x04kind\"\x96\x02\n\x10\x43onnectRequested\x12(\n\thandshake\x18\x01 \x01(\x0b\x32\x15.sioedge.v1.Handshake\x12\x11\n\tauth_json\x18\x02 \x01(\x0c\x12-\n\tanswer_by\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08resuming\x18\x04 \x01(\x08\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12@\n\nattributes\x18\x06 \x03(\x0b\x32,.sioedge.v1.ConnectRequested.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x06Opened\x12$\n\x07session\x18\x01 \x01(\x0b\x32\x13.sioedge.v1.Session\x12\x11\n\tauth_json\x18\x02 \x01(\x0c\"i\n\tSuspended\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sioedge.v1.CloseReason\x12\x33\n\x0fresumable_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\x07Resumed\x12\x10\n\x08replayed\x18\x01 \x01(\r\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12$\n\x07session\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Session\x12\x11\n\tauth_json\x18\x04 \x01(\x0c\"g\n\x06\x43losed\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.sioedge.v1.CloseReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12$\n\x07session\x18\x03 \x01(\x0b\x32\x13.sioedge.v1.Session\"m\n\x0b\x43lientEvent\x12\r\n\x05\x65vent\x18\x01 \x01(\t\x12$\n\x07payload\x18\x02 \x01(\x0b\x32\x13.sioedge.v1.Payload\x12\x13\n\x0bwants_reply\x18\x03 \x01(\x08\x12\x14\n\x0cnumeric_name\x18\x04 \x01(\x08*\xc6\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x45VENT_KIND_CONNECT_REQUESTED\x10\x01\x12\x15\n\x11\x45VENT_KIND_OPENED\x10\x02\x12\x18\n\x14\x45VENT_KIND_SUSPENDED\x10\x03\x12\x16\n\x12\x45VENT_KIND_RESUMED\x10\x04\x12\x15\n\x11\x45VENT_KIND_CLOSED\x10\x05\x12\x1b\n\x17\x45VENT_KIND_CLIENT_EVENT\x10\x06*\x80\x03\n\x0b\x43loseReason\x12\x1c\n\x18\x43LOSE_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LOSE_REASON_CLIENT\x10\x01\x12\x18\n\x14\x43LOSE_REASON_BACKEND\x10\x02\x12 \n\x1c\x43LOSE_REASON_TRANSPORT_CLOSE\x10\x03\x12 \n\x1c\x43LOSE_REASON_TRANSPORT_ERROR\x10\x04\x12\x1d\n\x19\x43LOSE_REASON_PING_TIMEOUT\x10\x05\x12\x1c\n\x18\x43LOSE_REASON_PARSE_ERROR\x10\x06\x12\x1d\n\x19\x43LOSE_REASON_FORCED_CLOSE\x10\x07\x12$\n CLOSE_REASON_FORCED_SERVER_CLOSE\x10\x08\x12\x1b\n\x17\x43LOSE_REASON_EDGE_DRAIN\x10\t\x12\x1e\n\x1a\x43LOSE_REASON_SLOW_CONSUMER\x10\n\x12\x1d\n\x19\x43LOSE_REASON_EDGE_RESTART\x10\x0b\x42K\n\x0e\x64\x65v.sioedge.v1P\x01Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,24 +34,28 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sioedge.v1.event_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.sioedge.v1P\001Z7github.com/sio-edge/sio-edge/proto/sioedge/v1;sioedgev1'
-  _globals['_EVENTKIND']._serialized_start=1199
-  _globals['_EVENTKIND']._serialized_end=1397
-  _globals['_CLOSEREASON']._serialized_start=1400
-  _globals['_CLOSEREASON']._serialized_end=1784
+  _globals['_CONNECTREQUESTED_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_CONNECTREQUESTED_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_EVENTKIND']._serialized_start=1333
+  _globals['_EVENTKIND']._serialized_end=1531
+  _globals['_CLOSEREASON']._serialized_start=1534
+  _globals['_CLOSEREASON']._serialized_end=1918
   _globals['_PAYLOAD']._serialized_start=97
   _globals['_PAYLOAD']._serialized_end=141
   _globals['_EVENT']._serialized_start=144
   _globals['_EVENT']._serialized_end=555
   _globals['_CONNECTREQUESTED']._serialized_start=558
-  _globals['_CONNECTREQUESTED']._serialized_end=702
-  _globals['_OPENED']._serialized_start=704
-  _globals['_OPENED']._serialized_end=769
-  _globals['_SUSPENDED']._serialized_start=771
-  _globals['_SUSPENDED']._serialized_end=876
-  _globals['_RESUMED']._serialized_start=878
-  _globals['_RESUMED']._serialized_end=980
-  _globals['_CLOSED']._serialized_start=982
-  _globals['_CLOSED']._serialized_end=1085
-  _globals['_CLIENTEVENT']._serialized_start=1087
-  _globals['_CLIENTEVENT']._serialized_end=1196
+  _globals['_CONNECTREQUESTED']._serialized_end=836
+  _globals['_CONNECTREQUESTED_ATTRIBUTESENTRY']._serialized_start=787
+  _globals['_CONNECTREQUESTED_ATTRIBUTESENTRY']._serialized_end=836
+  _globals['_OPENED']._serialized_start=838
+  _globals['_OPENED']._serialized_end=903
+  _globals['_SUSPENDED']._serialized_start=905
+  _globals['_SUSPENDED']._serialized_end=1010
+  _globals['_RESUMED']._serialized_start=1012
+  _globals['_RESUMED']._serialized_end=1114
+  _globals['_CLOSED']._serialized_start=1116
+  _globals['_CLOSED']._serialized_end=1219
+  _globals['_CLIENTEVENT']._serialized_start=1221
+  _globals['_CLIENTEVENT']._serialized_end=1330
 # @@protoc_insertion_point(module_scope)

@@ -92,16 +92,27 @@ class Event(_message.Message):
     def __init__(self, offset: _Optional[int] = ..., sid: _Optional[str] = ..., namespace: _Optional[str] = ..., seq: _Optional[int] = ..., prev_seq: _Optional[int] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., connect_requested: _Optional[_Union[ConnectRequested, _Mapping]] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., suspended: _Optional[_Union[Suspended, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ..., client_event: _Optional[_Union[ClientEvent, _Mapping]] = ...) -> None: ...
 
 class ConnectRequested(_message.Message):
-    __slots__ = ("handshake", "auth_json", "answer_by", "resuming")
+    __slots__ = ("handshake", "auth_json", "answer_by", "resuming", "user_id", "attributes")
+    class AttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     HANDSHAKE_FIELD_NUMBER: _ClassVar[int]
     AUTH_JSON_FIELD_NUMBER: _ClassVar[int]
     ANSWER_BY_FIELD_NUMBER: _ClassVar[int]
     RESUMING_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     handshake: _session_pb2.Handshake
     auth_json: bytes
     answer_by: _timestamp_pb2.Timestamp
     resuming: bool
-    def __init__(self, handshake: _Optional[_Union[_session_pb2.Handshake, _Mapping]] = ..., auth_json: _Optional[bytes] = ..., answer_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resuming: _Optional[bool] = ...) -> None: ...
+    user_id: str
+    attributes: _containers.ScalarMap[str, str]
+    def __init__(self, handshake: _Optional[_Union[_session_pb2.Handshake, _Mapping]] = ..., auth_json: _Optional[bytes] = ..., answer_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resuming: _Optional[bool] = ..., user_id: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("session", "auth_json")
