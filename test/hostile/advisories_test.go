@@ -14,6 +14,7 @@ var (
 
 // TestAdvisories replays the advisories of docs/advisories.md: each is a test of its name.
 func TestAdvisories(t *testing.T) {
+	t.Parallel()
 	b, err := os.ReadFile(root + "/docs/advisories.md")
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +59,7 @@ func TestAdvisories(t *testing.T) {
 						t.Errorf("there is no row %s", name[1])
 						continue
 					}
-					t.Run(r.name(), func(t *testing.T) {
-						t.Parallel()
-						r.play(t, e)
-					})
+					t.Run(r.name(), func(t *testing.T) { r.play(t, e) })
 				}
 			})
 		}

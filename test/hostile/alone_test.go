@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,9 +90,9 @@ func (e *edge) backend(t *testing.T) {
 	}
 }
 
-// TestRows plays each row, and wants it counted, once, under a label of the closed lists. Rows that
-// wait do so together, when nothing else is counted any more.
+// TestRows plays each row, and wants it counted, once, under a label of the closed lists.
 func TestRows(t *testing.T) {
+	t.Parallel() // with everything but the crowd
 	e := target(t)
 	e.warmUp(t)
 	before := e.footprint(t)
@@ -115,16 +116,6 @@ func TestRows(t *testing.T) {
 			t.Errorf("counted %q, want %q", got, r.count)
 		})
 	}
-	t.Run("slow", func(t *testing.T) {
-		for _, r := range rows() {
-			if r.slow && !r.apart {
-				t.Run(r.name(), func(t *testing.T) {
-					t.Parallel()
-					r.play(t, e)
-				})
-			}
-		}
-	})
 	now := e.refusals(t)
 	if got := slices.Sorted(maps.Keys(now)); !slices.Equal(got, labels) || now["other/other"] != 0 {
 		t.Errorf("counted under the labels %q, of which %q are known, and %d times under none", got, labels, now["other/other"])
@@ -133,16 +124,32 @@ func TestRows(t *testing.T) {
 	e.wantCleanLog(t)
 }
 
+// TestRowsThatWait plays the rows that wait for time to pass, together.
+func TestRowsThatWait(t *testing.T) {
+	t.Parallel()
+	e := target(t)
+	e.warmUp(t)
+	before := e.footprint(t)
+	together(t, e, func(r row) bool { return r.slow && !r.apart })
+	e.settles(t, before, 24<<20)
+	e.wantCleanLog(t)
+}
+
 // TestRowsApart plays the rows that need an edge of their own.
 func TestRowsApart(t *testing.T) {
+	t.Parallel()
+	together(t, nil, func(r row) bool { return r.apart })
+}
+
+// together plays rows at once, however few tests may run in parallel: they do next to nothing.
+func together(t *testing.T, e *edge, which func(row) bool) {
+	var playing sync.WaitGroup
 	for _, r := range rows() {
-		if r.apart {
-			t.Run(r.name(), func(t *testing.T) {
-				t.Parallel()
-				r.play(t, nil)
-			})
+		if which(r) {
+			playing.Go(func() { t.Run(r.name(), func(t *testing.T) { r.play(t, e) }) })
 		}
 	}
+	playing.Wait()
 }
 
 // wantCleanLog fails if a line is longer than what a peer may put there, or holds what it sent

@@ -27,6 +27,7 @@ type exchange struct {
 // TestAutobahn runs the cases of all groups but compression, which the edge does not speak. There is
 // one right answer to each: nothing is "non-strict".
 func TestAutobahn(t *testing.T) {
+	t.Parallel()
 	e := echoes(t)
 	cases := autobahn()
 	if len(cases) != 301 {

@@ -115,32 +115,40 @@ func (e *edge) ask(t *testing.T, path string) string {
 	return string(b)
 }
 
-var series = regexp.MustCompile(`(?m)^(\w+)(?:\{(.*)\})? (\S+)$`)
+// series calls f with the labels and the value of each series of that name.
+func (e *edge) series(t *testing.T, name string, f func(labels string, v float64)) {
+	t.Helper()
+	for line := range strings.Lines(e.ask(t, "/metrics")) {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest[0] != '{' && rest[0] != ' ' {
+			continue
+		}
+		space := strings.LastIndexByte(rest, ' ')
+		v, err := strconv.ParseFloat(strings.TrimSpace(rest[space:]), 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		f(strings.Trim(rest[:space], "{}"), v)
+	}
+}
 
 // metric sums the series of that name.
 func (e *edge) metric(t *testing.T, name string) (sum float64) {
 	t.Helper()
-	for _, m := range series.FindAllStringSubmatch(e.ask(t, "/metrics"), -1) {
-		if m[1] == name {
-			v, _ := strconv.ParseFloat(m[3], 64)
-			sum += v
-		}
-	}
+	e.series(t, name, func(_ string, v float64) { sum += v })
 	return sum
 }
+
+var refusedLabels = regexp.MustCompile(`layer="([^"]*)",reason="([^"]*)"`)
 
 // refusals is sioedge_refused_total by layer/reason.
 func (e *edge) refusals(t *testing.T) map[string]int {
 	t.Helper()
 	all := map[string]int{}
-	labels := regexp.MustCompile(`layer="([^"]*)",reason="([^"]*)"`)
-	for _, m := range series.FindAllStringSubmatch(e.ask(t, "/metrics"), -1) {
-		if m[1] == "sioedge_refused_total" {
-			l := labels.FindStringSubmatch(m[2])
-			n, _ := strconv.Atoi(m[3])
-			all[l[1]+"/"+l[2]] = n
-		}
-	}
+	e.series(t, "sioedge_refused_total", func(labels string, v float64) {
+		l := refusedLabels.FindStringSubmatch(labels)
+		all[l[1]+"/"+l[2]] = int(v)
+	})
 	return all
 }
 
