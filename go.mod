@@ -26,12 +26,16 @@ require github.com/lmittmann/tint v1.2.1
 require golang.org/x/crypto v0.58.0
 
 require (
+	github.com/KimMachineGun/automemlimit v1.0.1
 	github.com/MicahParks/jwkset v0.11.4
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/pires/go-proxyproto v0.15.0
 )
 
-require golang.org/x/time v0.15.0 // indirect
+require (
+	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
 
 require (
 	charm.land/bubbletea/v2 v2.1.1

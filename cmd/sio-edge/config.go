@@ -18,6 +18,7 @@ import (
 
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
@@ -99,6 +100,7 @@ func (l *loader) relations(s settings) {
 			}
 		}
 	}
+	l.memory(s)
 	if s.ReplayBytes >= s.QueueBytes && !l.faulty["queue-bytes"] {
 		l.fault("replay-bytes", "less than queue-bytes, "+l.merged.String("queue-bytes")+" (what is sent again has to wait there)")
 	}
@@ -182,8 +184,15 @@ func (s settings) edge() edge.Config {
 		OpsListen:      string(s.OpsListen),
 		Path:           string(s.Path),
 		StaticDir:      string(s.StaticDir),
-		MaxConnections: int(s.MaxConnections),
+		MaxConnections: s.maxConnections(),
 		DrainTimeout:   time.Duration(s.DrainTimeout),
+		HeaderTimeout:  time.Duration(s.HeadTimeout),
+		IdleTimeout:    time.Duration(s.IdleTimeout),
+		HeadBytes:      int(s.HeadBytes),
+		HeadFields:     int(s.HeadFields),
+		TargetBytes:    int(s.UrlBytes),
+		ConnectionRate: limit.PerSecond(int(s.ConnectionsPerSecond), 2*int(s.ConnectionsPerSecond)),
+		AcceptWait:     time.Duration(s.AcceptWait),
 	}
 	c.ProxyProtocol = bool(s.ProxyProtocol)
 	switch {
@@ -214,6 +223,15 @@ func (s settings) engineio() engineio.Config {
 		MaxPayload:       int(s.MaxPayload),
 		MaxQueuedBytes:   int(s.QueueBytes),
 		MaxQueuedPackets: int(s.QueuePackets),
+		PauseTimeout:     time.Duration(s.PauseTimeout),
+		MaxParams:        int(s.QueryParameters),
+		MaxPackets:       int(s.PostPackets),
+		MaxFragments:     int(s.MessageFrames),
+		ControlFrames:    limit.PerSecond(int(s.ControlFramesPerSecond), 5*int(s.ControlFramesPerSecond)),
+		Requests:         limit.PerSecond(int(s.RequestsPerSecond), 3*int(s.RequestsPerSecond)),
+		Messages:         limit.PerSecond(int(s.MessagesPerSecond), 4*int(s.MessagesPerSecond)),
+		MessageBytes:     limit.PerSecond(int(s.MessageBytesPerSecond), 4*int(s.MessageBytesPerSecond)),
+		Handshakes:       limit.PerSecond(int(s.HandshakesPerSecond), 2*int(s.HandshakesPerSecond)),
 		Origins:          s.CorsOrigin,
 		RequireOrigin:    !bool(s.AllowMissingOrigin),
 		Credentials:      bool(s.CorsCredentials),
@@ -263,6 +281,8 @@ func (s settings) socketio() socketio.Config {
 		},
 		NamespacesPerClient: int(s.NamespacesPerConnection),
 		RoomsPerSocket:      int(s.RoomsPerSocket),
+		RoomName:            int(s.RoomName),
+		RefusedConnects:     int(s.RefusedConnects),
 	}
 }
 
@@ -295,4 +315,15 @@ const storeFile = "sio-edge.db"
 // storePath is the file of the store.
 func (s settings) storePath() string {
 	return filepath.Join(string(s.DataDir), storeFile)
+}
+
+// maxConnections is how many clients there may be: as many as was said, but no more than four
+// fifths of the descriptors that are left when everything else has some. A client that polls can
+// take two for a while.
+func (s settings) maxConnections() int {
+	n := int(s.MaxConnections)
+	if have := descriptors(); have > 0 {
+		n = min(n, max((have-512)/5*4, 64))
+	}
+	return n
 }

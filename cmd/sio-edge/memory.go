@@ -27,22 +27,24 @@ type pace struct {
 	ran     time.Time
 }
 
-// tuneGC sets the collector's pace now and after each of its runs. GOGC in the environment wins.
-func tuneGC() {
-	if os.Getenv("GOGC") != "" {
-		return
-	}
+// tuneGC sets the collector's pace now and after each of its runs, and calls ran then. GOGC in the
+// environment wins.
+func tuneGC(ran func()) {
+	tuned := os.Getenv("GOGC") == ""
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	p := pace{percent: gcPercent, room: gcRoom, ran: time.Now()}
-	debug.SetGCPercent(p.percent)
+	if tuned {
+		debug.SetGCPercent(p.percent)
+	}
 	var again func(*sentinel)
 	again = func(*sentinel) {
 		metrics.Read(live)
 		before := p.percent
 		p.next(time.Now(), live[0].Value.Uint64())
-		if p.percent != before { // each change stops the world
+		if tuned && p.percent != before { // each change stops the world
 			debug.SetGCPercent(p.percent)
 		}
+		ran()
 		runtime.SetFinalizer(new(sentinel), again)
 	}
 	runtime.SetFinalizer(new(sentinel), again)

@@ -31,7 +31,7 @@ func (p *process) scrape(t *testing.T) map[string]float64 {
 // What /metrics of a running edge says after traffic that is known.
 func TestMetrics(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
-	p := startEdge(t, append(certify(t, t.TempDir(), "edge.test"), "--namespaces", "/,/room-*", "--pprof", "--cors-origin", "*")...)
+	p := startEdge(t, append(certify(t, t.TempDir(), "edge.test"), "--max-connections", "5000", "--namespaces", "/,/room-*", "--pprof", "--cors-origin", "*")...)
 	release := p.backend(t)
 	a, b := p.join(t), p.join(t)
 	a.send(`420["sum",1,2]`)
@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		`sioedge_connections{transport="websocket"}`:                     2,
 		`sioedge_connections{transport="polling"}`:                       1,
-		`sioedge_connections_limit`:                                      100000,
+		`sioedge_connections_limit`:                                      5000,
 		`sioedge_connections_paused`:                                     0,
 		`sioedge_handshakes_total{transport="websocket"}`:                4,
 		`sioedge_handshakes_total{transport="polling"}`:                  1,

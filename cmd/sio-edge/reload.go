@@ -77,7 +77,7 @@ func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Log
 	changed, pending := merged.adopt(next)
 	l.level.Set(levelOf(merged))
 	engine.SetBrowsers(merged.engineio())
-	front.SetMaxConnections(int(merged.MaxConnections))
+	front.SetMaxConnections(merged.maxConnections())
 	l.now.Store(&merged)
 	switch {
 	case len(changed) > 0:

@@ -19,7 +19,9 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/metrics"
 	"github.com/sio-edge/sio-edge/internal/edge"
 	"github.com/sio-edge/sio-edge/internal/edge/audit"
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 	"github.com/sio-edge/sio-edge/internal/edge/token"
@@ -28,7 +30,13 @@ import (
 // run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
 func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	s := *l.now.Load()
-	tuneGC()
+	room := s.newBudget()
+	collected := func() {}
+	if room != nil {
+		collected = newReader(room).read
+	}
+	tuneGC(collected)
+	addresses := limit.NewAddresses(int(s.AddressConnections), limit.PerSecond(int(s.AddressConnectionsPerSecond), 3*int(s.AddressConnectionsPerSecond)))
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
 	kept, id, err := openStore(s, log)
@@ -48,13 +56,13 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	groups := newGroups(s, id, kept, log)
+	groups := newGroups(s, id, kept, room, log)
 	defer groups.Close()
 	measured := metrics.New()
-	sockets := newSockets(s, groups, kept, measured, entrance{verifier, audited, failures}, log)
+	sockets := newSockets(s, groups, kept, room, measured, entrance{verifier, audited, failures}, log)
 	defer sockets.Close()
 	groups.Start(sockets)
-	engine := newEngine(s, sockets, measured, log)
+	engine := newEngine(s, sockets, room, addresses, measured, log)
 	guard, err := newGuard(s, log, audited, measured.Refused)
 	if err != nil {
 		return err
@@ -67,9 +75,9 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		operations.Snapshot = kept.Snapshot
 	}
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
-		CommandRate: int(s.CommandsPerSecond), Operations: operations,
+		CommandRate: int(s.CommandsPerSecond), MaxMessage: int(s.ControlMessage), MaxStreams: int(s.ControlStreams), Operations: operations,
 		Access: guard, Audit: audited}, groups, sockets, log)
-	front := newFront(s, engine, kept, guard, measured, log)
+	front := newFront(s, engine, kept, guard, room, addresses, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
 	console.Mount(front.Ops)
@@ -85,7 +93,8 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		kept.Watch(ctl.StoreRefuses)
 	}
 	measured.Watch(metrics.Sources{Version: version, Identity: id,
-		MaxConnections: func() int { return int(l.now.Load().MaxConnections) }, Insecure: func() []string { return l.now.Load().insecure() },
+		Limits: func() map[string]float64 { return l.now.Load().limits() }, Budget: room, Addresses: addresses, Front: front,
+		MaxConnections: func() int { return l.now.Load().maxConnections() }, Insecure: func() []string { return l.now.Load().insecure() },
 		CertificateExpires: front.CertificateExpires, Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
@@ -99,6 +108,11 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 
 	served := make(chan error, 1)  // awaited below
 	reloads := make(chan struct{}) // awaited below
+	var keeping sync.WaitGroup     // awaited below
+	if room != nil {
+		k := &keeper{budget: room, engine: engine, sockets: sockets, groups: groups, log: log}
+		keeping.Go(func() { k.run(ctx) })
+	}
 	go func() {
 		defer close(reloads)
 		l.watch(ctx, engine, front, verifier, log)
@@ -146,6 +160,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	<-rechecks
 	<-watched
 	helpers.Wait()
+	keeping.Wait()
 	return err
 }
 
@@ -172,15 +187,16 @@ func openStore(s settings, log *slog.Logger) (*store.Store, store.Identity, erro
 		rand.Read(id) // never fails
 		return nil, store.Identity{EdgeID: "edge-" + hex.EncodeToString(id[:4]), LogID: hex.EncodeToString(id), Epoch: 1}, nil
 	}
-	kept, err := store.Open(s.storePath(), store.Options{Log: log})
+	kept, err := store.Open(s.storePath(), store.Options{MaxSize: int(s.StoreSize), Reserve: int64(s.StoreReserve), Log: log})
 	if err != nil {
 		return nil, store.Identity{}, err
 	}
 	return kept, kept.Identity, nil
 }
 
-func newGroups(s settings, id store.Identity, kept *store.Store, log *slog.Logger) *group.Groups {
-	cfg := group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces, Spill: time.Duration(s.SpillDelay)}
+func newGroups(s settings, id store.Identity, kept *store.Store, room *budget.Budget, log *slog.Logger) *group.Groups {
+	cfg := group.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Namespaces: s.Namespaces, Spill: time.Duration(s.SpillDelay),
+		SessionEvents: int(s.SessionEvents), Budget: room}
 	if kept != nil {
 		cfg.Log = kept
 	}
@@ -202,8 +218,9 @@ type entrance struct {
 	failures *audit.Failures
 }
 
-func newSockets(s settings, groups *group.Groups, kept *store.Store, measured *metrics.Metrics, e entrance, log *slog.Logger) *socketio.Server {
+func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budget.Budget, measured *metrics.Metrics, e entrance, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
+	cfg.Budget = room
 	cfg.Audit = e.audit
 	cfg.Unproven = func(_, remoteAddr string, err error) { e.failures.Add(reasonOf(err), remoteAddr) }
 	if e.verifier != nil {
@@ -226,17 +243,22 @@ func firstOffset(now time.Time) uint64 {
 	return uint64(max(now.Sub(begin), 0)/time.Second) << 12
 }
 
-func newEngine(s settings, sockets *socketio.Server, measured *metrics.Metrics, log *slog.Logger) *engineio.Server {
+func newEngine(s settings, sockets *socketio.Server, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, log *slog.Logger) *engineio.Server {
 	cfg := s.engineio()
+	cfg.Budget, cfg.Addresses, cfg.Proxied = room, addresses, edge.Proxied
 	cfg.Refused = measured.Refused
 	return engineio.NewServer(cfg, sockets, log)
 }
 
-func newFront(s settings, engine *engineio.Server, kept *store.Store, guard *access.Guard, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
+func newFront(s settings, engine *engineio.Server, kept *store.Store, guard *access.Guard, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
 	cfg := s.edge()
+	cfg.Budget, cfg.Addresses = room, addresses
 	cfg.Refused = measured.Refused
-	if kept != nil {
-		cfg.Degraded = kept.Refuses
+	cfg.Degraded = func() error {
+		if err := degraded(room); err != nil || kept == nil {
+			return err
+		}
+		return kept.Refuses()
 	}
 	if guard != nil {
 		cfg.OpsAccess = guard.Ops(bool(s.OpsTls))

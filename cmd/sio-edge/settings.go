@@ -113,4 +113,37 @@ type settings struct {
 	Args                    count    `def:"256" min:"1" max:"65536" help:"Arguments of one event." group:"Sessions (Socket.IO):"`
 	JsonDepth               count    `def:"64" min:"1" max:"1024" help:"Arrays and objects inside each other." group:"Sessions (Socket.IO):"`
 	AuthBytes               size     `def:"8KiB" min:"2" max:"1MiB" help:"Length of the auth of a CONNECT." group:"Sessions (Socket.IO):"`
+
+	MemoryLimit    size `def:"0" zero:"nine tenths of what the container or the machine has" min:"64MiB" help:"Memory of the process. Towards its end the edge gives up new clients first, emits that must be kept last." group:"Limits:"`
+	StrangerMemory size `def:"0" zero:"a tenth of memory-limit" min:"1MiB" help:"Memory for connections that have not joined a namespace." group:"Limits:"`
+	QueueMemory    size `def:"0" zero:"four tenths of memory-limit" min:"1MiB" help:"Memory for what waits for clients, all together." group:"Limits:"`
+	LogMemory      size `def:"0" zero:"three tenths of memory-limit" min:"1MiB" help:"Memory for packets kept for clients that are away, all namespaces together." group:"Limits:"`
+	BacklogMemory  size `def:"0" zero:"four tenths of memory-limit" min:"1MiB" help:"Memory for events that wait for backends, all groups together." group:"Limits:"`
+	StoreSize      size `def:"4GiB" min:"16MiB" max:"1024GiB" help:"Size of the store's file; above it emits that must be kept are refused." group:"Limits:"`
+	StoreReserve   size `def:"0" zero:"512MiB, or a twentieth of the disk if that is less" min:"1MiB" max:"1024GiB" help:"What must stay free on the store's disk; below it emits that must be kept are refused." group:"Limits:"`
+
+	ConnectionsPerSecond        count    `def:"0" zero:"any number" min:"1" help:"New connections; twice as many at once." group:"Limits:"`
+	AddressConnections          count    `def:"0" zero:"any number" min:"1" help:"Clients from one address (IPv6: one /64), and twice as many connections beside them. Behind a balancer only with trusted-proxies." group:"Limits:"`
+	AddressConnectionsPerSecond count    `def:"0" zero:"any number" min:"1" help:"New connections from one address (IPv6: one /64); three times as many at once. Behind a balancer new clients are counted, only with trusted-proxies." group:"Limits:"`
+	HandshakesPerSecond         count    `def:"0" zero:"any number" min:"1" help:"New clients; twice as many at once." group:"Limits:"`
+	AcceptWait                  duration `def:"2s" min:"100ms" max:"1m" help:"How long a new connection may have waited when the edge comes to it, while more come than it can serve." group:"Limits:"`
+	RequestsPerSecond           count    `def:"0" zero:"any number" min:"1" help:"Requests of one polling client; three times as many at once." group:"Limits:"`
+	MessagesPerSecond           count    `def:"0" zero:"any number" min:"1" help:"Messages of one client; four times as many at once. Above it the client is read more slowly, and after 5s closed." group:"Limits:"`
+	MessageBytesPerSecond       size     `def:"0" zero:"any number" min:"1" max:"1GB" help:"Bytes of the messages of one client; four times as many at once. Above it the client is read more slowly, and after 5s closed." group:"Limits:"`
+	ControlFramesPerSecond      count    `def:"10" min:"1" help:"Pings and pongs of WebSocket, and packets without a meaning, of one client; five times as many at once." group:"Limits:"`
+
+	HeadTimeout     duration `def:"5s" min:"100ms" max:"1h" help:"How long a request head may take, and a connection before its first." group:"Limits:"`
+	IdleTimeout     duration `def:"75s" min:"100ms" max:"1h" help:"How long a connection may wait for its next request. Longer than that of the balancer." group:"Limits:"`
+	PauseTimeout    duration `def:"30s" min:"100ms" max:"1h" help:"How long a client may go unread because a group has no room." group:"Limits:"`
+	HeadBytes       size     `def:"16KiB" min:"1KiB" max:"1MiB" help:"Size of a request head." group:"Limits:"`
+	HeadFields      count    `def:"100" min:"8" max:"10000" help:"Field lines of a request head." group:"Limits:"`
+	UrlBytes        size     `def:"8KiB" min:"128" max:"1MiB" help:"Length of a URL." group:"Limits:"`
+	QueryParameters count    `def:"64" min:"4" max:"10000" help:"Parameters of a query." group:"Limits:"`
+	PostPackets     count    `def:"16384" min:"1" help:"Packets of one POST." group:"Limits:"`
+	MessageFrames   count    `def:"1024" min:"1" help:"Frames of one WebSocket message." group:"Limits:"`
+	RoomName        size     `def:"256" min:"20" max:"64KiB" help:"Length of the name of a room, and of a user id." group:"Limits:"`
+	RefusedConnects count    `def:"10" min:"1" max:"65535" help:"How often a connection may ask for namespaces that are not there." group:"Limits:"`
+	SessionEvents   count    `def:"256" min:"1" help:"Events of one session that no backend has settled, acknowledgements that it waits for among them; more are not read." group:"Limits:"`
+	ControlMessage  size     `def:"8MiB" min:"64KiB" max:"1GiB" help:"Size of one message of a backend." group:"Limits:"`
+	ControlStreams  count    `def:"100" min:"1" help:"Calls that one backend may have open at a time." group:"Limits:"`
 }

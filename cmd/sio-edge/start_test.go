@@ -35,8 +35,8 @@ func BenchmarkStart(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				groups := newGroups(s, id, kept, log)
-				sockets := newSockets(s, groups, kept, metrics.New(), entrance{audit: log, failures: audit.NewFailures(log)}, log)
+				groups := newGroups(s, id, kept, nil, log)
+				sockets := newSockets(s, groups, kept, nil, metrics.New(), entrance{audit: log, failures: audit.NewFailures(log)}, log)
 				groups.Start(sockets)
 				restored := restore(sockets, groups, kept, func(string, time.Time) {}, log)
 				b.StopTimer()

@@ -45,7 +45,10 @@ type Config struct {
 	HelloTimeout time.Duration
 	// CommandRate bounds the commands a second on one stream. 0: it does not.
 	CommandRate int
-	Operations  Operations
+	// MaxMessage bounds one message of a backend, in bytes, and MaxStreams its calls at a time.
+	// Defaults 8 MiB and 100.
+	MaxMessage, MaxStreams int
+	Operations             Operations
 	// Access decides who may do what. nil: everybody may do everything, which is for loopback.
 	Access *access.Guard
 	// Audit is told what operators do. Default: nobody is.
@@ -91,13 +94,19 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	if cfg.Audit == nil {
 		cfg.Audit = slog.New(slog.DiscardHandler)
 	}
+	if cfg.MaxMessage == 0 {
+		cfg.MaxMessage = 8 << 20
+	}
+	if cfg.MaxStreams == 0 {
+		cfg.MaxStreams = 100
+	}
 	s := &Server{cfg: cfg, groups: groups, sockets: sockets, log: log, ledger: newLedger(),
 		started: time.Now(), stopping: make(chan struct{}), draining: make(chan struct{}), health: health.NewServer()}
 	const window = 4 << 20 // both or neither: one alone leaves the other at 64 KiB
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(8 << 20),
+		grpc.MaxRecvMsgSize(cfg.MaxMessage),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
-		grpc.MaxConcurrentStreams(100),
+		grpc.MaxConcurrentStreams(uint32(cfg.MaxStreams)),
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),

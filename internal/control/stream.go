@@ -358,7 +358,8 @@ func (st *stream) reply(replies []convert.Reply) error {
 }
 
 // decide lets a client in or refuses it. An acceptance that cannot be carried out refuses the
-// client, because who let it in meant it to be different.
+// client, because who let it in meant it to be different. If all that is missing is room its
+// transport is closed instead: a stock client that was refused would not come again.
 func (st *stream) decide(m *pb.ConnectDecision) {
 	d, ok := st.member.Take(m.DeliveryId)
 	if !ok || d.Event.Kind != socketio.ConnectRequested {
@@ -371,7 +372,12 @@ func (st *stream) decide(m *pb.ConnectDecision) {
 		if a, err = convert.Accept(o.Accept); err == nil {
 			err = st.srv.sockets.Accept(d.Event, a, &st.commands.flush)
 		}
-		if err != nil {
+		var why *socketio.Error
+		switch {
+		case err == nil:
+		case errors.As(err, &why) && (why.Reason == socketio.MemoryShort || why.Reason == socketio.StoreFull):
+			st.srv.sockets.Abandon(d.Event)
+		default:
 			st.srv.sockets.Reject(d.Event, "Internal error", nil)
 		}
 	case *pb.ConnectDecision_Reject:

@@ -34,8 +34,13 @@ type conn struct {
 	carrier       *engineio.Carrier // beneath secure
 	headerTimeout time.Duration
 	refused       func(layer, reason string)
+	limits        *headLimits
+	proxied       bool   // the peer is a trusted proxy; static
 	closed        func() // called once, when the connection is closed or taken over
+	began         func() // called once, when it begins to be served, or before closed
 	counted       atomic.Bool
+	begun         atomic.Bool
+	known         atomic.Bool // it has asked for a session that is there; written with mu held
 
 	// Owned by the reader: net/http has one at a time, and whoever takes the connection over
 	// is the next.
@@ -55,8 +60,8 @@ type conn struct {
 }
 
 // newConn wraps an accepted connection. With a config the client has to speak TLS.
-func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, refused func(layer, reason string), closed func()) *conn {
-	own := &conn{Conn: c, headerTimeout: headerTimeout, refused: refused, closed: closed}
+func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, limits *headLimits, refused func(layer, reason string), closed func()) *conn {
+	own := &conn{Conn: c, headerTimeout: headerTimeout, limits: limits, refused: refused, closed: closed, began: func() {}}
 	if config != nil {
 		own.carrier = engineio.NewCarrier(c)
 		own.secure = tls.Server(own.carrier, config)
@@ -68,6 +73,7 @@ func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, refuse
 // Read hands on what may be handed on. It waits in the caller's buffer, so that a connection
 // waiting for its next request holds no memory of ours.
 func (c *conn) Read(p []byte) (int, error) {
+	c.begin()
 	if c.secure != nil && !c.shaken {
 		if err := c.shake(); err != nil {
 			c.end = err
@@ -133,7 +139,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // fields were dropped. 0, 0 means that a head is incomplete, or that c.fault was set.
 func (c *conn) inspect(b []byte) (ready, used int) {
 	if c.body.done() {
-		n, f := c.head.scan(b)
+		n, f := c.head.scan(b, c.limits)
 		if f != nil {
 			c.fault = f
 			return 0, 0
@@ -263,7 +269,28 @@ func (c *conn) Close() error {
 }
 
 func (c *conn) release() {
-	if c.counted.CompareAndSwap(false, true) {
+	c.begin()
+	c.mu.Lock()
+	first := c.counted.CompareAndSwap(false, true)
+	c.mu.Unlock()
+	if first {
 		c.closed()
+	}
+}
+
+// begin notes that the connection does not wait for a processor any more.
+func (c *conn) begin() {
+	if !c.begun.Load() && c.begun.CompareAndSwap(false, true) {
+		c.began()
+	}
+}
+
+// identify calls move if the connection was that of a stranger until now.
+func (c *conn) identify(move func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.counted.Load() && !c.known.Load() {
+		c.known.Store(true)
+		move()
 	}
 }

@@ -6,13 +6,8 @@ import (
 	"strings"
 )
 
-// Bounds of a request head (reliability table 3.4).
-const (
-	maxHead   = 16 << 10 // request line and fields, in bytes
-	maxFields = 100      // field lines
-	maxTarget = 8 << 10  // the request target, in bytes
-	maxMethod = 32
-)
+// maxMethod bounds the method of a request, in bytes.
+const maxMethod = 32
 
 // fault is why a request is refused before any handler sees it. There is a closed set of them,
 // so that they can be counted.
@@ -43,6 +38,13 @@ var (
 	faultChunk       = &fault{http.StatusBadRequest, "malformed chunk"}
 )
 
+// headLimits bounds a request head.
+type headLimits struct {
+	bytes  int // request line and fields
+	fields int // field lines
+	target int // the request target, in bytes
+}
+
 // head checks one request head in the bytes as they came from the network. net/http repairs what
 // it can before a handler sees it, and two parsers that repair differently are how requests are
 // smuggled past a proxy: so what needs repair is refused here.
@@ -65,7 +67,7 @@ type head struct {
 
 // scan looks at b, everything received since the head began: the bytes of the previous call and
 // what came since. It returns the length of the head, 0 while its end is still to come.
-func (h *head) scan(b []byte) (int, *fault) {
+func (h *head) scan(b []byte, limits *headLimits) (int, *fault) {
 	if len(b) > 0 && !h.ready && !tokenByte[b[0]] {
 		return 0, faultRequestLine // such as a TLS hello: the end of line may never come
 	}
@@ -74,9 +76,9 @@ func (h *head) scan(b []byte) (int, *fault) {
 		if i < 0 {
 			h.seen = len(b)
 			switch {
-			case !h.ready && len(b) > maxMethod+maxTarget+len("  HTTP/1.1\r"):
+			case !h.ready && len(b) > maxMethod+limits.target+len("  HTTP/1.1\r"):
 				return 0, faultLongTarget
-			case len(b) > maxHead:
+			case len(b) > limits.bytes:
 				return 0, faultHeadSize
 			}
 			return 0, nil
@@ -90,14 +92,14 @@ func (h *head) scan(b []byte) (int, *fault) {
 		var f *fault
 		switch {
 		case !h.ready:
-			f = h.requestLine(line)
+			f = h.requestLine(line, limits.target)
 			h.ready = true
-		case end+1 > maxHead:
+		case end+1 > limits.bytes:
 			f = faultHeadSize
 		case len(line) == 0:
 			return end + 1, h.finish()
 		default:
-			if h.fields++; h.fields > maxFields {
+			if h.fields++; h.fields > limits.fields {
 				f = faultFields
 			} else {
 				f = h.field(line)
@@ -109,7 +111,7 @@ func (h *head) scan(b []byte) (int, *fault) {
 	}
 }
 
-func (h *head) requestLine(line []byte) *fault {
+func (h *head) requestLine(line []byte, longest int) *fault {
 	method, rest, ok := bytes.Cut(line, space)
 	if !ok || len(method) == 0 {
 		return faultRequestLine
@@ -125,7 +127,7 @@ func (h *head) requestLine(line []byte) *fault {
 	case "TRACE", "CONNECT", "PRI", methodRefused:
 		return faultMethod
 	}
-	if len(target) > maxTarget {
+	if len(target) > longest {
 		return faultLongTarget
 	}
 	if len(target) == 0 || target[0] != '/' {

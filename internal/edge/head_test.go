@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// usual are the limits of a head by default.
+var usual = Config{}.withDefaults().headLimits()
+
 // The ids are those of the corpus of hostile input in the reliability reference.
 var heads = []struct {
 	id, name, head string
@@ -26,9 +29,9 @@ var heads = []struct {
 	{"C4", "PROXY v2", "\r\n\r\n\x00\r\nQUIT\n", faultRequestLine},
 	{"C10", "TLS hello", "\x16\x03\x01\x02\x00\x01", faultRequestLine},
 
-	{"H1", "head too large", "GET / HTTP/1.1\r\nHost: a\r\nBig: " + strings.Repeat("b", maxHead), faultHeadSize},
-	{"H1", "exactly the limit", sized(maxHead), nil},
-	{"H1", "one byte more", sized(maxHead + 1), faultHeadSize},
+	{"H1", "head too large", "GET / HTTP/1.1\r\nHost: a\r\nBig: " + strings.Repeat("b", usual.bytes), faultHeadSize},
+	{"H1", "exactly the limit", sized(usual.bytes), nil},
+	{"H1", "one byte more", sized(usual.bytes + 1), faultHeadSize},
 	{"H2", "100 fields", "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a: b\r\n", 99) + "\r\n", nil},
 	{"H2", "101 fields", "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("a: b\r\n", 100), faultFields},
 	{"H4", "no Host", "GET / HTTP/1.1\r\n\r\n", faultHost},
@@ -68,8 +71,8 @@ var heads = []struct {
 	{"H10", "asterisk", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", faultTarget},
 	{"H10", "control character", "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", faultTarget},
 	{"H10", "raw UTF-8", "GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", faultTarget},
-	{"H10", "8 KiB", "GET /" + strings.Repeat("a", maxTarget-1) + " HTTP/1.1\r\nHost: a\r\n\r\n", nil},
-	{"H10", "one byte more", "GET /" + strings.Repeat("a", maxTarget) + " HTTP/1.1\r\nHost: a\r\n\r\n", faultLongTarget},
+	{"H10", "8 KiB", "GET /" + strings.Repeat("a", usual.target-1) + " HTTP/1.1\r\nHost: a\r\n\r\n", nil},
+	{"H10", "one byte more", "GET /" + strings.Repeat("a", usual.target) + " HTTP/1.1\r\nHost: a\r\n\r\n", faultLongTarget},
 	{"H10", "9 KiB without an end", "GET /" + strings.Repeat("a", 9<<10), faultLongTarget},
 	{"H15", "HTTP/0.9", "GET /\r\n", faultRequestLine},
 	{"H15", "HTTP/1.0 kept alive", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", faultVersion},
@@ -89,7 +92,7 @@ func sized(n int) string {
 func TestHead(t *testing.T) {
 	for _, tt := range heads {
 		t.Run(tt.id+" "+tt.name, func(t *testing.T) {
-			n, f := new(head).scan([]byte(tt.head))
+			n, f := new(head).scan([]byte(tt.head), &usual)
 			if f != tt.want {
 				t.Fatalf("whole: fault %v, want %v", f, tt.want)
 			}
@@ -112,7 +115,7 @@ type result struct {
 func inPieces(b []byte, step int) result {
 	var h head
 	for i := step; ; i += step {
-		n, f := h.scan(b[:min(i, len(b))])
+		n, f := h.scan(b[:min(i, len(b))], &usual)
 		if n != 0 || f != nil || i >= len(b) {
 			return result{n, f}
 		}
@@ -127,7 +130,7 @@ func FuzzHead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, step int) {
 		var h head
-		n, fault := h.scan(b)
+		n, fault := h.scan(b, &usual)
 		if got := inPieces(b, max(1, step%64)); got.fault == nil && got.end != n || fault == nil && got != (result{n, fault}) {
 			t.Fatalf("in pieces %v, whole %v", got, result{n, fault})
 		}
@@ -137,7 +140,7 @@ func FuzzHead(f *testing.F) {
 		left := b[:n]
 		if h.underscored {
 			left = dropUnderscored(bytes.Clone(left))
-			if m, f := new(head).scan(left); m != len(left) || f != nil {
+			if m, f := new(head).scan(left, &usual); m != len(left) || f != nil {
 				t.Fatalf("without underscored fields: %d of %d, %v", m, len(left), f)
 			}
 		}
@@ -240,7 +243,7 @@ func BenchmarkHead(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var h head
-		if n, _ := h.scan(in); n != len(in) {
+		if n, _ := h.scan(in, &usual); n != len(in) {
 			b.Fatal(n)
 		}
 	}

@@ -1,51 +1,104 @@
 package edge
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
-// overloaded is what a connection above the limit gets: it costs one write and no goroutine.
-const overloaded = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+// What a connection gets that is turned away: it costs a few system calls and no goroutine, and
+// comes before any handshake of TLS. A stock client takes it for trouble with the network.
+var (
+	overloaded = []byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+	tooEager   = []byte("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+)
 
-// listener bounds the connections that it has handed out and outlives a lack of descriptors.
+// httpBytes is what a connection that HTTP is spoken on costs us: its goroutine, the buffers of
+// net/http, and a request head that comes in part. kernelBytes is about what it costs the system.
+const (
+	httpBytes   = 16 << 10
+	kernelBytes = 4 << 10
+)
+
+// listener decides which connections come in, and outlives a lack of descriptors.
+//
+// When more of them come than can be served the rest wait in the kernel, and what is beyond its
+// queue the kernel drops, which costs us nothing: a connection is accepted once those before it
+// have begun to be served. One that waited for longer than it is worth is refused, but no more than
+// one for each that is served, for refusing costs something too.
 type listener struct {
+	// Static after newListener.
 	net.Listener
-	tls           *tls.Config    // nil: plain
-	proxies       []netip.Prefix // who has to begin with a PROXY header; nil: nobody
-	limit         atomic.Int64
+	tls           *tls.Config // nil: plain
+	proxyHeader   bool        // who comes has to be a trusted proxy, and to begin with a PROXY header
 	headerTimeout time.Duration
+	head          headLimits
+	waitLimit     time.Duration
+	proxies       []netip.Prefix
+	addresses     *limit.Addresses
+	budget        *budget.Budget
 	refused       func(layer, reason string)
 	log           *slog.Logger
-	open          atomic.Int64
-	closeOnce     sync.Once
 	closed        chan struct{} // closed by Close
+	turns         chan struct{} // one for each connection that has not begun to be served
+
+	limit     atomic.Int64
+	open      atomic.Int64
+	waited    atomic.Uint64 // times that accepting had to wait for a turn
+	closeOnce sync.Once
+
+	// Owned by Accept, of which there is one at a time.
+	rate   limit.Rate
+	bucket limit.Bucket
+	start  time.Time
+	spared bool // the last one was refused for having waited too long
+}
+
+// turnsEach is how many connections may wait for each processor to begin to serve them.
+const turnsEach = 32
+
+// listenTCP listens for clients. Nobody needs TCP's own keep-alive: requests and heartbeats have
+// their time.
+func listenTCP(addr string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1, Control: prepareSocket}
+	return lc.Listen(context.Background(), "tcp", addr)
 }
 
 func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
 	own := &listener{
-		Listener: l, headerTimeout: cfg.HeaderTimeout,
+		Listener: l, headerTimeout: cfg.HeaderTimeout, head: cfg.headLimits(), waitLimit: cfg.AcceptWait,
+		proxyHeader: cfg.ProxyProtocol, proxies: cfg.TrustedProxies,
+		addresses: cfg.Addresses, budget: cfg.Budget, rate: cfg.ConnectionRate, start: time.Now(),
 		refused: cfg.Refused, log: log, closed: make(chan struct{}),
-	}
-	if cfg.ProxyProtocol {
-		own.proxies = cfg.TrustedProxies
+		turns: make(chan struct{}, turnsEach*runtime.GOMAXPROCS(0)),
 	}
 	own.limit.Store(int64(cfg.MaxConnections))
 	return own
 }
 
-// Accept returns the next connection within the limit, as a *conn.
+// Accept returns the next connection that may come in, as a *conn.
 func (l *listener) Accept() (net.Conn, error) {
 	var wait time.Duration
 	for {
+		busy, err := l.turn()
+		if err != nil {
+			return nil, err
+		}
 		c, err := l.Listener.Accept()
+		if err != nil {
+			<-l.turns
+		}
 		if exhausted(err) {
 			if wait == 0 {
 				l.log.Warn("clients are kept waiting: no resources for another connection; those connected are not affected", "err", err)
@@ -66,26 +119,99 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.log.Info("clients are accepted again")
 			wait = 0
 		}
-		if l.open.Add(1) > l.limit.Load() {
-			l.open.Add(-1)
-			l.refused("tcp", tooManyConnections)
-			c.SetWriteDeadline(time.Now().Add(time.Second)) // never reached: the buffer is empty
-			c.Write([]byte(overloaded))
-			c.Close()
-			continue
+		own, reason, answer := l.admit(c, busy)
+		if own != nil {
+			return own, nil
 		}
-		if l.proxies != nil {
-			peer, ok := c.RemoteAddr().(*net.TCPAddr)
-			if !ok || !contains(l.proxies, peer.AddrPort().Addr().Unmap()) {
-				l.open.Add(-1)
-				l.refused("tcp", proxyUnknown)
-				c.Close()
-				continue
-			}
-			c = &proxied{Conn: c, refused: l.refused}
+		<-l.turns
+		l.refused("tcp", reason)
+		if l.tls != nil {
+			answer = nil // nobody would read it
 		}
-		return newConn(c, l.tls, l.headerTimeout, l.refused, func() { l.open.Add(-1) }), nil
+		turnAway(c, answer)
 	}
+}
+
+// turn waits until it is the next connection's turn, and says whether it had to.
+func (l *listener) turn() (busy bool, err error) {
+	select {
+	case l.turns <- struct{}{}:
+		return false, nil
+	default:
+	}
+	l.waited.Add(1)
+	select {
+	case l.turns <- struct{}{}:
+		return true, nil
+	case <-l.closed:
+		return true, net.ErrClosed
+	}
+}
+
+// admit makes a *conn of a connection that may come in. For any other it says why not, and what
+// its client is told.
+func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answer []byte) {
+	if busy && !l.spared && waited(c) > l.waitLimit {
+		l.spared = true
+		return nil, waitedTooLong, overloaded
+	}
+	l.spared = false
+	if l.rate.On() && !l.bucket.Take(int64(time.Since(l.start)), l.rate) {
+		return nil, tooManyArrivals, overloaded
+	}
+	if l.open.Add(1) > l.limit.Load() {
+		l.open.Add(-1)
+		return nil, tooManyConnections, overloaded
+	}
+	var addr netip.Addr // stays invalid if nobody counts
+	trusted := false
+	if l.addresses != nil || len(l.proxies) > 0 {
+		if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+			addr = tcp.AddrPort().Addr().Unmap()
+		}
+		trusted = contains(l.proxies, addr)
+	}
+	if l.proxyHeader {
+		if !trusted {
+			l.open.Add(-1)
+			return nil, proxyUnknown, nil
+		}
+		c = &proxied{Conn: c, refused: l.refused}
+	}
+	counts := l.addresses != nil && !trusted
+	if counts {
+		switch l.addresses.Connect(addr) {
+		case limit.TooMany:
+			l.open.Add(-1)
+			return nil, addressTooMany, tooEager
+		case limit.TooOften:
+			l.open.Add(-1)
+			return nil, addressTooOften, tooEager
+		}
+	}
+	if l.budget.Level() >= budget.Short || !l.budget.Take(budget.Strangers, httpBytes) {
+		l.open.Add(-1)
+		if counts {
+			l.addresses.Disconnect(addr)
+		}
+		return nil, noMemory, overloaded
+	}
+	l.budget.Add(budget.Kernel, kernelBytes)
+	own = newConn(c, l.tls, l.headerTimeout, &l.head, l.refused, func() {
+		l.open.Add(-1)
+		kind := budget.Strangers
+		if own.known.Load() {
+			kind = budget.Clients
+		}
+		l.budget.Free(kind, httpBytes)
+		l.budget.Free(budget.Kernel, kernelBytes)
+		if counts {
+			l.addresses.Disconnect(addr)
+		}
+	})
+	own.proxied = trusted
+	own.began = func() { <-l.turns }
+	return own, "", nil
 }
 
 // exhausted reports whether accepting failed for a reason that passes.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 )
 
 type connKey struct{}
@@ -35,12 +37,20 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	rest, below := strings.CutPrefix(r.URL.Path, s.config.Path)
 	switch {
 	case below && (rest == "" || rest[0] == '/'):
-		fresh := !r.URL.Query().Has("sid") // the Engine knows who else is here
-		full := fresh && int64(s.engine.Connections()) >= s.limit.Load()
-		if full {
-			s.config.Refused("http", tooManyClients)
+		sid := sidIn(r.URL.RawQuery)
+		full := ""
+		switch {
+		case sid != "":
+			s.identify(r, sid)
+		case int64(s.engine.Connections()) >= s.limit.Load():
+			full = tooManyClients
+		case s.config.Budget.Level() >= budget.Tight:
+			full = noMemory
 		}
-		if full || fresh && s.draining.Load() {
+		if full != "" {
+			s.config.Refused("http", full)
+		}
+		if full != "" || sid == "" && s.draining.Load() { // the Engine knows who else is here
 			// A stock client takes this for a network error, and comes back.
 			w.Header().Set("Retry-After", "5")
 			s.answer(w, http.StatusServiceUnavailable, "")
@@ -53,6 +63,33 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.answer(w, http.StatusNotFound, "")
 	}
+}
+
+// sidIn is the session that a query names, as it stands there. An engine that reads more into it
+// finds no such session: a sid needs no escapes.
+func sidIn(query string) string {
+	for query != "" {
+		var param string
+		param, query, _ = strings.Cut(query, "&")
+		if sid, ok := strings.CutPrefix(param, "sid="); ok {
+			return sid
+		}
+	}
+	return ""
+}
+
+// identify counts the connection of a session that is there among those of clients.
+func (s *Server) identify(r *http.Request, sid string) {
+	c, ok := r.Context().Value(connKey{}).(*conn)
+	if s.config.Budget != nil && ok && !c.known.Load() && s.engine.Knows(sid) {
+		c.identify(func() { s.config.Budget.Move(budget.Strangers, budget.Clients, httpBytes) })
+	}
+}
+
+// Proxied reports whether a request came over a connection of a trusted proxy.
+func Proxied(r *http.Request) bool {
+	c, ok := r.Context().Value(connKey{}).(*conn)
+	return ok && c.proxied
 }
 
 // plainPath reports whether a decoded path means the same to everyone.

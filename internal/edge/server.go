@@ -13,6 +13,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
 // Engine answers the requests below Config.Path, among them WebSocket upgrades, and can let go of
@@ -21,6 +24,8 @@ type Engine interface {
 	http.Handler
 	// Connections is how many clients it has.
 	Connections() int
+	// Knows reports whether there is a session with this sid.
+	Knows(sid string) bool
 	Close(context.Context) error
 }
 
@@ -64,9 +69,24 @@ type Config struct {
 	// that HTTP is spoken on: a WebSocket leaves that number with its upgrade. Whoever comes
 	// above it gets 503 and the connection is closed. Default 100,000.
 	MaxConnections int
+	// ConnectionRate is how often connections may come; more get 503. Default: as often as they like.
+	ConnectionRate limit.Rate
+	// Addresses bounds what single addresses may do; more gets 429. A trusted proxy may do what it
+	// likes. Default: all may.
+	Addresses *limit.Addresses
+	// AcceptWait is how long a connection may have waited for its turn, where more come than can be
+	// served. Default 2 s.
+	AcceptWait time.Duration
+	// Budget is charged for connections. While memory is tight no sessions begin, while it is short no
+	// connections do. Default nil: there is room for everything.
+	Budget *budget.Budget
+
 	// HeaderTimeout is how long a request head may take, and a connection before its first.
 	// Default 5 s.
 	HeaderTimeout time.Duration
+	// HeadBytes, HeadFields and TargetBytes bound a request head: all of it, its field lines, and
+	// the request target. Defaults 16 KiB, 100 and 8 KiB.
+	HeadBytes, HeadFields, TargetBytes int
 	// IdleTimeout is how long a connection may wait for its next request. Default 75 s: longer
 	// than the usual balancer, which would otherwise send a request into a closing connection.
 	IdleTimeout time.Duration
@@ -87,7 +107,11 @@ func (c Config) withDefaults() Config {
 	c.Path = strings.TrimSuffix(c.Path, "/")
 	orElse(&c.Path, "/socket.io")
 	orElse(&c.MaxConnections, 100_000)
+	orElse(&c.AcceptWait, 2*time.Second)
 	orElse(&c.HeaderTimeout, 5*time.Second)
+	orElse(&c.HeadBytes, 16<<10)
+	orElse(&c.HeadFields, 100)
+	orElse(&c.TargetBytes, 8<<10)
 	orElse(&c.IdleTimeout, 75*time.Second)
 	orElse(&c.DrainTimeout, 10*time.Second)
 	if c.Refused == nil {
@@ -98,6 +122,8 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+func (c Config) headLimits() headLimits { return headLimits{c.HeadBytes, c.HeadFields, c.TargetBytes} }
 
 func orElse[T comparable](p *T, def T) {
 	var zero T
@@ -138,7 +164,7 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 		Handler:           http.HandlerFunc(s.route),
 		ReadHeaderTimeout: s.config.HeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
-		MaxHeaderBytes:    maxHead,
+		MaxHeaderBytes:    s.config.HeadBytes,
 		ErrorLog:          errorLog,
 		Protocols:         http1(),
 		// net/http would answer "OPTIONS *", which no head here contains.
@@ -163,7 +189,7 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 		Handler:           s.onlyLocal(http.NewCrossOriginProtection().Handler(ops)),
 		ReadHeaderTimeout: s.config.HeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
-		MaxHeaderBytes:    maxHead,
+		MaxHeaderBytes:    s.config.HeadBytes,
 		ErrorLog:          errorLog,
 	}
 	if s.config.OpsAccess != nil {
@@ -188,6 +214,11 @@ func (s *Server) SetMaxConnections(n int) {
 	s.listener.limit.Store(int64(n))
 }
 
+// Open is how many connections HTTP is spoken on now, and Waited how often accepting another had to
+// wait because those before it had not begun to be served. Listen comes first.
+func (s *Server) Open() int64    { return s.listener.open.Load() }
+func (s *Server) Waited() uint64 { return s.listener.waited.Load() }
+
 // Listen opens the listeners, so that a wrong address is known before anything else starts.
 // It fails with syscall.EADDRINUSE in its chain when another process has one of the addresses.
 func (s *Server) Listen() error {
@@ -202,7 +233,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return err
 	}
-	public, err := net.Listen("tcp", s.config.Listen)
+	public, err := listenTCP(s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +82,8 @@ func (e *echo) Close(context.Context) error {
 	return nil
 }
 
-func (e *echo) Connections() int { return int(e.connections.Load()) }
+func (e *echo) Connections() int      { return int(e.connections.Load()) }
+func (e *echo) Knows(sid string) bool { return sid == "known" }
 
 func (e *echo) requests() []string {
 	e.mu.Lock()
@@ -92,6 +95,9 @@ func (e *echo) requests() []string {
 func start(t *testing.T, cfg Config) (*Server, *echo) {
 	t.Helper()
 	cfg.Listen, cfg.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
+	if cfg.Budget == nil {
+		cfg.Budget = budget.New(budget.Config{Limit: 1 << 30})
+	}
 	engine := newEcho()
 	s := NewServer(cfg, engine, slog.New(slog.DiscardHandler))
 	if err := s.Listen(); err != nil {
@@ -104,6 +110,12 @@ func start(t *testing.T, cfg Config) (*Server, *echo) {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
+		}
+		for end := time.Now().Add(5 * time.Second); cfg.Budget.Total() != 0; time.Sleep(time.Millisecond) { // net/http does not wait for its connections
+			if time.Now().After(end) {
+				t.Errorf("%d bytes are left charged, %d for strangers", cfg.Budget.Total(), cfg.Budget.Used(budget.Strangers))
+				break
+			}
 		}
 	})
 	return s, engine

@@ -144,6 +144,7 @@ var errorCodes = map[string]codes.Code{
 	socketio.LimitExceeded:    codes.ResourceExhausted,
 	socketio.RevisionMismatch: codes.FailedPrecondition,
 	socketio.StoreFull:        codes.ResourceExhausted,
+	socketio.MemoryShort:      codes.ResourceExhausted,
 	socketio.DeliverySettled:  codes.FailedPrecondition,
 	GroupUnknown:              codes.NotFound,
 }

@@ -1,6 +1,9 @@
 package group
 
-import "github.com/sio-edge/sio-edge/internal/edge/socketio"
+import (
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+)
 
 func (g *group) fullLocked(size int) bool {
 	return g.events >= g.spec.MaxBacklogEvents || g.bytes+int64(size) > g.spec.MaxBacklogBytes
@@ -18,6 +21,8 @@ func (g *group) admitLocked(size int) bool {
 				return false
 			}
 		}
+		// Others may be why memory is short: one goes for one that comes.
+		return !g.all.cfg.Budget.Full(budget.Backlog) || g.dropOldestLocked()
 	}
 	return true
 }
@@ -87,11 +92,23 @@ func (g *group) releaseLocked(s *socketio.Socket) {
 
 // drainedLocked lets clients be read again when the queue is three quarters full.
 func (g *group) drainedLocked() {
-	if len(g.paused) == 0 || g.events > g.spec.MaxBacklogEvents*3/4 || g.bytes > g.spec.MaxBacklogBytes/4*3 {
+	if len(g.paused) == 0 || g.all.cfg.Budget.Full(budget.Backlog) || g.events > g.spec.MaxBacklogEvents*3/4 || g.bytes > g.spec.MaxBacklogBytes/4*3 {
 		return
 	}
 	for s := range g.paused {
 		g.releaseLocked(s)
 	}
 	clear(g.paused)
+}
+
+// Relieve lets clients be read again that were held for want of memory, if there is room by now.
+func (gs *Groups) Relieve() {
+	gs.mu.Lock()
+	groups := gs.byNameLocked()
+	gs.mu.Unlock()
+	for _, g := range groups {
+		g.mu.Lock()
+		g.drainedLocked()
+		g.unlock()
+	}
 }

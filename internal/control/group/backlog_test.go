@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"testing"
 	"time"
 )
@@ -221,5 +222,69 @@ func TestAGroupWithoutMembersIsForgottenInTheEnd(t *testing.T) {
 		b.expect("")
 		e.emit("/#0", "new")
 		b.expect("1:/#0 new")
+	})
+}
+
+// Memory that others hold makes a queue full. When it is free again clients are read, although the
+// queue itself has not changed.
+func TestP20_ABacklogWithoutMemoryPauses(t *testing.T) {
+	b := budget.New(budget.Config{Limit: 1 << 20, Backlog: 200 << 10})
+	virtual(t, Config{Budget: b}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#0")
+		a.settle()
+		n := 0
+		for e.emit("/#0", string(make([]byte, 1000))) {
+			n++
+		}
+		if n < 150 || n > 200 {
+			t.Errorf("%d events of a thousand bytes fit into 200 KiB", n)
+		}
+		for d := a.next(); len(d) > 0; d = a.next() {
+			a.Done(1, d[len(d)-1].ID)
+			if e.info().Events == 0 {
+				break
+			}
+		}
+		if got := e.recorded(&e.unpaused); len(got) != 1 {
+			t.Errorf("unpaused %v once all is settled", got)
+		}
+		if b.Total() != 0 {
+			t.Errorf("%d bytes are left charged", b.Total())
+		}
+		b.Add(budget.Log, 960<<10)
+		if e.emit("/#0", "x") {
+			t.Error("not paused while memory is short")
+		}
+		d := a.next()
+		a.Done(1, d[len(d)-1].ID)
+		if got := e.recorded(&e.unpaused); len(got) != 1 {
+			t.Errorf("unpaused %v while memory is short", got)
+		}
+		b.Free(budget.Log, 960<<10)
+		e.gs.Relieve()
+		if got := e.recorded(&e.unpaused); len(got) != 2 {
+			t.Errorf("unpaused %v once there is room", got)
+		}
+	})
+}
+
+// S20: a client that asks and is not answered is read no more, at the configured number.
+func TestS20_MoreUnansweredCallbacksThanMayBe(t *testing.T) {
+	virtual(t, Config{}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#0")
+		e.open("/#1")
+		a.settle()
+		n := 0
+		for e.emit("/#0", "ask") {
+			n++
+		}
+		if n != 256 {
+			t.Errorf("%d events without an answer", n)
+		}
+		if !e.emit("/#1", "ask") {
+			t.Error("another client is paused")
+		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	// Spill is how long a client event may wait before it is saved, if its group is not Durable.
 	// Default 200 ms.
 	Spill time.Duration
+	// Budget is charged for what is queued. When it has no room for more, queues count as full. Default
+	// nil: there is room for everything.
+	Budget *budget.Budget
 	// DeadLetters and DeadLetterBytes bound what each group sets aside; the oldest go first.
 	// Defaults 1,000 and 16 MiB.
 	DeadLetters     int

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 )
 
@@ -40,9 +41,10 @@ type group struct {
 	// every event. nil until the group has been one.
 	last map[string]uint64
 
-	events int
-	bytes  int64
-	paused map[*socketio.Socket]struct{} // held because the queue is full
+	events  int
+	bytes   int64
+	account budget.Account                // of bytes
+	paused  map[*socketio.Socket]struct{} // held because the queue is full
 	// spill is the oldest entry that may have to be saved for having waited; nil: none.
 	spill *entry
 	// scan is where looking for the oldest droppable entry goes on; nil: at the head.
@@ -127,7 +129,7 @@ func (g *group) enqueue(ev *socketio.Event, sid string, offset uint64, wanted bo
 	}
 	size := ev.Size()
 	ln := g.lines[sid]
-	full := g.fullLocked(size)
+	full := g.fullLocked(size) || g.all.cfg.Budget.Full(budget.Backlog)
 	if full && ev.Kind == socketio.Closed && g.vanishLocked(ln) {
 		return true
 	}
@@ -150,6 +152,7 @@ func (g *group) appendLocked(ln *line, ev *socketio.Event, offset, prev uint64, 
 	g.log.push(e)
 	g.events++
 	g.bytes += int64(size)
+	g.account.Add(size)
 	switch ev.Kind {
 	case socketio.ClientEvent:
 		ln.clients++
@@ -239,6 +242,7 @@ func (g *group) removeLocked(e *entry) *socketio.Event {
 	g.log.remove(e)
 	g.events--
 	g.bytes -= int64(e.size)
+	g.account.Add(-e.size)
 	switch e.kind {
 	case socketio.ClientEvent:
 		ln.clients--

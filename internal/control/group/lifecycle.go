@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 )
 
@@ -19,6 +20,7 @@ func newGroup(gs *Groups, name string) *group {
 		lent:       make(map[string]*place),
 		paused:     make(map[*socketio.Socket]struct{}),
 		emptySince: gs.now(),
+		account:    gs.cfg.Budget.Account(budget.Backlog),
 	}
 	g.timer = time.AfterFunc(time.Hour, g.tick)
 	g.timer.Stop()
@@ -172,6 +174,7 @@ func (g *group) end(err error) {
 	g.mu.Lock()
 	defer g.unlock()
 	g.ended = true
+	g.account.Close()
 	g.timer.Stop()
 	for _, q := range g.questions {
 		q.timer.Stop() // who waits for the answers goes, too

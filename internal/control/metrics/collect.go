@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sio-edge/sio-edge/internal/control/group"
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
@@ -52,6 +53,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		ch.put(refused, float64(n.n.Load()), r.layer, r.reason)
 	}
 	c.engine(ch)
+	c.limits(ch)
 	c.namespaces(ch)
 	for _, g := range c.s.Groups.Figures() {
 		ch.group(&g)
@@ -77,6 +79,40 @@ func (c *collector) engine(ch scrape) {
 	ch.put(upgrades, float64(st.Upgraded))
 	for cause, n := range st.Closed {
 		ch.put(closed, float64(n), cause)
+	}
+}
+
+func (c *collector) limits(ch scrape) {
+	for key, n := range c.s.Limits() {
+		ch.put(limits, n, key)
+	}
+	ch.put(httpOpen, float64(c.s.Front.Open()))
+	ch.put(acceptWaits, float64(c.s.Front.Waited()))
+	ch.put(addressesKnown, float64(c.s.Addresses.Known()))
+	b := c.s.Budget
+	if b == nil {
+		return
+	}
+	for _, k := range budget.Kinds() {
+		ch.put(memoryUsed, float64(b.Used(k)), k.String())
+		if share := b.Share(k); share > 0 {
+			ch.put(memoryShare, float64(share), k.String())
+		}
+	}
+	ch.put(memoryUsed, float64(b.Overhead()), other)
+	ch.put(memoryShare, float64(b.Limit()), "all")
+	for _, l := range budget.Levels() {
+		is := 0.0
+		if b.Level() == l {
+			is = 1
+		}
+		ch.put(memoryLevel, is, l.String())
+		if l != budget.Roomy {
+			ch.put(memoryRaised, float64(b.Raised(l)), l.String())
+		}
+	}
+	for _, what := range budget.Sheds() {
+		ch.put(shed, float64(b.WasShed(what)), what.String())
 	}
 }
 

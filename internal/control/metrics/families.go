@@ -50,6 +50,16 @@ var (
 	closed           = counter("connections_closed_total", "Connections that ended, by what ended them.", "reason")
 	refused          = counter("refused_total", "Requests, connections and packets that were turned away.", "layer", "reason")
 
+	limits         = gauge("limit", "Every limit that is a number, by its key in the configuration; 0 is none.", "key")
+	httpOpen       = gauge("http_connections", "Client connections that HTTP is spoken on: handshakes, and clients that poll.")
+	acceptWaits    = counter("accept_waits_total", "Times that accepting a connection had to wait because those before it had not begun to be served.")
+	addressesKnown = gauge("addresses", "Addresses that are counted, if address-connections or address-connections-per-second is set.")
+	memoryUsed     = gauge("memory_used_bytes", "Memory that is held, by what it is for; other is what nobody charges.", "for")
+	memoryShare    = gauge("memory_limit_bytes", "What it may be, all together and for what has a bound of its own.", "for")
+	memoryLevel    = gauge("memory_level", "1 for how short memory is: roomy, tight (from 80 %), short (90 %) or spent (95 %).", "level")
+	memoryRaised   = counter("memory_level_begun_total", "How often each level began.", "level")
+	shed           = counter("shed_total", "What was given up because memory ran short.", "what")
+
 	sessions     = gauge("sessions", "Sessions now: open, or suspended because their client is away.", "namespace", "state")
 	rooms        = gauge("rooms", "Rooms with at least one session.", "namespace")
 	events       = counter("events_total", "What happened to sessions, client events included, by kind.", "namespace", "kind")
@@ -92,6 +102,7 @@ var (
 var families = []*family{
 	info, epoch, certificate, insecure,
 	connections, connectionsLimit, connectionsHeld, handshakes, handshakeTime, connectTime, flushTime, upgrades, closed, refused,
+	limits, httpOpen, acceptWaits, addressesKnown, memoryUsed, memoryShare, memoryLevel, memoryRaised, shed,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
 	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, total, wait, handle,
 	overQuota, commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,

@@ -24,7 +24,9 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/access"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge"
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 )
@@ -131,6 +133,10 @@ type Sources struct {
 	Version        string
 	Identity       store.Identity
 	MaxConnections func() int
+	Limits         func() map[string]float64 // by key
+	Budget         *budget.Budget            // may be nil
+	Addresses      *limit.Addresses          // may be nil
+	Front          *edge.Server
 	Insecure       func() []string // options
 	// CertificateExpires is when the certificate for clients expires; zero if that is nobody's business.
 	CertificateExpires func() time.Time

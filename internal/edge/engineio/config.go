@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
 // Names of the transports.
@@ -52,6 +55,8 @@ type Config struct {
 
 	// MaxPayload bounds one WebSocket message and one POST body, in bytes. Default 1,000,000.
 	MaxPayload int
+	// MaxParams bounds the parameters of a query. Default 64.
+	MaxParams int
 	// MaxFragments bounds the frames of one WebSocket message. Default 1024.
 	MaxFragments int
 	// MaxPackets bounds the packets of one POST. Default 16,384.
@@ -60,6 +65,27 @@ type Config struct {
 	MaxQueuedBytes int
 	// MaxQueuedPackets bounds what waits for one client. Default 4096.
 	MaxQueuedPackets int
+
+	// ControlFrames is how often a client may do what no client needs to do often: WebSocket pings
+	// and pongs, packets that mean nothing. Default 10 a second, 50 at once.
+	ControlFrames limit.Rate
+	// Requests is how often one polling session may ask. Default: as often as it likes.
+	Requests limit.Rate
+	// Messages and MessageBytes are how much one client may send. Above it the client is not read for
+	// as long as it takes, without having to answer pings; one that has not kept to it for PaceTimeout
+	// is closed as Flooding. Default: as much as it likes.
+	Messages, MessageBytes limit.Rate
+	// PaceTimeout: see Messages. Default 5 s.
+	PaceTimeout time.Duration
+	// Handshakes is how often sessions may begin, whoever begins them. Default: as often as they like.
+	Handshakes limit.Rate
+	// Addresses bounds what single addresses may do. Default nil: whatever they like.
+	Addresses *limit.Addresses
+	// Proxied reports whether a request came through a trusted proxy: its connection was then not
+	// counted by Addresses. Default: none did.
+	Proxied func(*http.Request) bool
+	// Budget is charged for what is held. Default nil: there is room for everything.
+	Budget *budget.Budget
 
 	// Origins lists the origins that browsers may connect from, besides the server's own:
 	// "https://example.com", "https://*.example.com", or "*" for every origin. With any of them
@@ -157,10 +183,16 @@ func (c Config) withDefaults() Config {
 	orElse(&c.PollCloseTimeout, 30*time.Second)
 	orElse(&c.PauseTimeout, 30*time.Second)
 	orElse(&c.MaxPayload, 1_000_000)
+	orElse(&c.MaxParams, 64)
 	orElse(&c.MaxFragments, 1024)
 	orElse(&c.MaxPackets, 16_384)
 	orElse(&c.MaxQueuedBytes, 1<<20)
 	orElse(&c.MaxQueuedPackets, 4096)
+	orElse(&c.ControlFrames, limit.PerSecond(10, 50))
+	orElse(&c.PaceTimeout, 5*time.Second)
+	if c.Proxied == nil {
+		c.Proxied = func(*http.Request) bool { return false }
+	}
 	if len(c.ForwardHeaders) == 0 {
 		c.ForwardHeaders = []string{"*"}
 	}

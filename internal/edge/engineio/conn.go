@@ -1,5 +1,7 @@
 package engineio
 
+import "github.com/sio-edge/sio-edge/internal/edge/budget"
+
 // conn is one WebSocket connection: of a Socket, or one that a polling client means to upgrade to.
 type conn struct {
 	sock *Socket // static
@@ -175,8 +177,14 @@ func (c *conn) destroyLocked() {
 		c.assembling.remove()
 		c.assembling = nil
 	}
+	c.in.free(c.sock.server.config.Budget)
 	c.in = nil
 	c.ctl, c.bye = nil, nil
+	if out := c.sock.out; out != nil && c == c.sock.conn {
+		out.recycle() // a message of which a part was sent
+		c.sock.out = nil
+	}
+	c.sock.server.config.Budget.Free(budget.Kernel, kernelBytes)
 	if p := c.sock.polls; p != nil && p.probe == c {
 		p.probe = nil
 	}
@@ -197,7 +205,7 @@ func (c *conn) expired(kind due) {
 			c.lostLocked(SlowConsumer)
 		}
 	case dueAssembly:
-		if c.assembling != nil && c.assembling.passed(list) && s.pause == nil {
+		if c.assembling != nil && c.assembling.passed(list) && !s.deafLocked() {
 			s.server.refused("websocket", "assembly timeout")
 			c.failLocked(closeFrame(1008, "message takes too long"), TransportError)
 		}

@@ -18,6 +18,7 @@ const (
 	dueAssembly             // a message was begun and not completed
 	dueUpgrade              // an upgrade was begun and not completed
 	dueLinger               // the client does not close its side
+	duePace                 // the client may send again
 	dues
 )
 

@@ -78,24 +78,3 @@ func TestDeadlines(t *testing.T) {
 		}
 	})
 }
-
-func TestBucket(t *testing.T) {
-	var b bucket
-	now := int64(1e12)
-	n := 0
-	for b.take(now) {
-		n++
-	}
-	if n != 50 {
-		t.Errorf("%d at once", n)
-	}
-	n = 0
-	for range 10_000 { // ten seconds
-		if now += 1e6; b.take(now) {
-			n++
-		}
-	}
-	if n != 100 {
-		t.Errorf("%d in ten seconds", n)
-	}
-}

@@ -1,6 +1,10 @@
 package engineio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+)
 
 // frameHeader is the header of one frame a client sent, RFC 6455 section 5.2.
 type frameHeader struct {
@@ -71,6 +75,24 @@ type assembly struct {
 	checked int
 
 	held []byte // not looked at yet, because of Socket.stop
+
+	charged int // for both
+}
+
+// settle charges what the buffers hold by now.
+func (a *assembly) settle(b *budget.Budget) {
+	if now := cap(a.buf) + cap(a.held); now != a.charged {
+		b.Add(budget.Input, now-a.charged)
+		a.charged = now
+	}
+}
+
+// free takes the charge back.
+func (a *assembly) free(b *budget.Budget) {
+	if a != nil {
+		b.Free(budget.Input, a.charged)
+		a.charged = 0
+	}
 }
 
 // feed handles what arrived, between cork and settle, and with recvMu held. b is the caller's
@@ -111,7 +133,9 @@ func (c *conn) take(b []byte) (frame []byte, h frameHeader, rest []byte, ok bool
 		return b[:size], h, b[size:], true
 	}
 	a := c.assemble()
-	a.append(b, size)
+	if !c.append(a, b, size) {
+		return nil, h, nil, false
+	}
 	if ok {
 		a.begin(h)
 		c.checkAhead(h)
@@ -137,7 +161,9 @@ func (c *conn) resume(b []byte) (frame []byte, h frameHeader, rest []byte, ok bo
 	}
 	missing := a.need - (len(a.buf) - a.start)
 	n := min(missing, len(b))
-	a.append(b[:n], a.need)
+	if !c.append(a, b[:n], a.need) {
+		return nil, h, nil, false
+	}
 	frame = a.buf[a.start:]
 	h, _ = parseFrameHeader(frame)
 	if n < missing {
@@ -170,8 +196,9 @@ func (c *conn) checkAhead(h frameHeader) {
 	a.checked = len(payload)
 }
 
-// append adds a part of a frame of the given size, announced by the client.
-func (a *assembly) append(b []byte, size int) {
+// append adds a part of a frame of the given size, announced by the client. It returns false if
+// there is no memory for that; then the connection has failed.
+func (c *conn) append(a *assembly, b []byte, size int) bool {
 	if want := len(a.buf) + len(b); want > cap(a.buf) {
 		// To make us hold memory a client has to send half of it. The first frame of a message may be
 		// its last.
@@ -179,11 +206,16 @@ func (a *assembly) append(b []byte, size int) {
 		if a.frames == 0 {
 			room = max(want, min(room, size))
 		}
+		if !c.sock.server.config.Budget.Take(budget.Input, room-cap(a.buf)) {
+			return c.fail("memory", closeFrame(1013, "try again later"), TransportError)
+		}
+		a.charged += room - cap(a.buf)
 		grown := make([]byte, len(a.buf), room)
 		copy(grown, a.buf)
 		a.buf = grown
 	}
 	a.buf = append(a.buf, b...)
+	return true
 }
 
 // admit decides about a frame by its header alone, before anything is kept for it.
@@ -246,8 +278,8 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 		return c.invalidText()
 	}
 	a.checked = 0
-	if !arriving {
-		a.append(frame, len(frame))
+	if !arriving && !c.append(a, frame, len(frame)) {
+		return false
 	}
 	a.start, a.need = len(a.buf), 0
 	a.frames++
@@ -256,7 +288,7 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 		return true
 	}
 	message, size := a.buf, a.sum
-	*a = assembly{held: a.held}
+	*a = assembly{held: a.held, charged: a.charged}
 	c.release()
 	return c.read(message, size, nil)
 }
@@ -266,7 +298,7 @@ func (c *conn) control(frame []byte, h frameHeader) bool {
 	if h.opcode != opClose {
 		s := c.sock
 		s.mu.Lock()
-		ok := s.strikes.take(s.server.now())
+		ok := s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
 		s.mu.Unlock()
 		if !ok {
 			return c.fail("control flood", closeFrame(1008, "too many control frames"), TransportError)
@@ -283,12 +315,14 @@ func (c *conn) hold(b []byte) {
 		c.in = a
 	}
 	a.held = append(a.held, b...)
+	a.settle(c.sock.server.config.Budget)
 }
 
 // refeed handles what was held.
 func (c *conn) refeed() {
 	held := c.in.held
 	c.in.held = nil
+	c.in.settle(c.sock.server.config.Budget)
 	c.release()
 	c.feed(held)
 }
@@ -312,7 +346,11 @@ func (c *conn) assemble() *assembly {
 // release lets go of what the assembly of a message needed, once no message is under way.
 func (c *conn) release() {
 	a := c.in
-	if a == nil || len(a.buf) > 0 || a.frames > 0 {
+	if a == nil {
+		return
+	}
+	a.settle(c.sock.server.config.Budget)
+	if len(a.buf) > 0 || a.frames > 0 {
 		return
 	}
 	c.sock.mu.Lock()
@@ -322,6 +360,7 @@ func (c *conn) release() {
 	}
 	c.sock.mu.Unlock()
 	if a.held == nil {
+		a.free(c.sock.server.config.Budget) // an empty buffer that could be used again
 		c.in = nil
 	}
 }

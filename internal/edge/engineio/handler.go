@@ -34,13 +34,14 @@ const (
 	SlowConsumer                     // the client read too slowly
 	Stalled                          // reading was paused for too long
 	TooLarge                         // the floor above closed it: the client sent more than it takes
+	Flooding                         // the client sent more than Config.Messages for too long
 )
 
 func (r Reason) String() string {
 	switch r {
 	case TransportClose:
 		return "transport close"
-	case ForcedClose, SlowConsumer, Stalled, TooLarge:
+	case ForcedClose, SlowConsumer, Stalled, TooLarge, Flooding:
 		return "forced close"
 	case PingTimeout:
 		return "ping timeout"

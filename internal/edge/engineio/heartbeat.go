@@ -25,7 +25,7 @@ func (s *Socket) beatLocked(kind due) {
 	s.queueLocked(pingPacket)
 	s.phase, s.prolonged = calling, false
 	next := &s.server.deadlines[duePong]
-	if s.pause != nil {
+	if s.deafLocked() {
 		// The pong cannot be read. Clients give up when no ping comes, so keep sending.
 		next = &s.server.deadlines[dueKeepAlive]
 	}
@@ -38,7 +38,7 @@ func (s *Socket) pong() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != calling || s.reason != 0 {
-		return s.strikes.take(s.server.now())
+		return s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
 	}
 	s.startHeartLocked()
 	return true
@@ -47,7 +47,7 @@ func (s *Socket) pong() bool {
 // prolongLocked grants a client that is busy sending something else one more wait for its pong.
 // recvMu is held as well.
 func (s *Socket) prolongLocked() {
-	if s.touched && s.phase == calling && !s.prolonged && s.reason == 0 && s.pause == nil {
+	if s.touched && s.phase == calling && !s.prolonged && s.reason == 0 && !s.deafLocked() {
 		s.prolonged = true
 		s.server.deadlines[duePong].add(&s.heart, s)
 	}

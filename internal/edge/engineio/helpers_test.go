@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -290,6 +292,9 @@ func startEdge(t testing.TB, over wire, cfg Config, f *floor) *edge {
 			count(layer, reason)
 		}
 	}
+	if cfg.Budget == nil {
+		cfg.Budget = budget.New(budget.Config{Limit: 1 << 30})
+	}
 	e := &edge{t: t, floor: f, server: NewServer(cfg, f, quiet), base: "http://edge.test"}
 	var ln net.Listener
 	if over == inMemory {
@@ -343,6 +348,11 @@ func (e *edge) stop() {
 	for i := range e.server.deadlines {
 		if e.server.deadlines[i].head != nil && due(i) != dueLastPoll {
 			e.t.Errorf("a deadline of kind %d is left", i)
+		}
+	}
+	for _, k := range budget.Kinds() {
+		if n := e.server.config.Budget.Used(k); n != 0 {
+			e.t.Errorf("%d bytes are left charged for %v", n, k)
 		}
 	}
 	for i := range e.server.table {

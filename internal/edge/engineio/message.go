@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
@@ -16,6 +17,36 @@ type Message struct {
 	text        []byte   // the text packet with its type, as a polling payload carries it; nil if there is none
 	attachments [][]byte // parts of frames
 	loan        *loan    // what the message is part of; nil: it may be shared
+	kept        bool     // somebody else is charged for it
+	holders     atomic.Int32
+}
+
+// entryBytes is what a message costs a queue beside its own bytes, messageBytes what it costs beside
+// them where it is held only there.
+const (
+	entryBytes   = 16
+	messageBytes = 128
+)
+
+// Kept says that whoever calls it keeps the message and is charged for it, so that no queue is. It
+// comes before the first Queue.
+func (m *Message) Kept() { m.kept = true }
+
+// hold notes that one more queue has been left with the message, and returns what that costs: for
+// one that is shared, the first pays.
+func (m *Message) hold() int {
+	if m.kept || m.loan == nil && m.holders.Add(1) > 1 {
+		return entryBytes
+	}
+	return entryBytes + messageBytes + len(m.frames)
+}
+
+// letGo is the end of hold, and returns what that frees.
+func (m *Message) letGo() int {
+	if m.kept || m.loan == nil && m.holders.Add(-1) > 0 {
+		return entryBytes
+	}
+	return entryBytes + messageBytes + len(m.frames)
 }
 
 // loan is a message whose memory is used again.
@@ -49,7 +80,7 @@ func borrow(size int) *loan {
 
 // free ends the use of the message.
 func (l *loan) free() {
-	l.m = Message{}
+	l.m.frames, l.m.text, l.m.attachments, l.m.loan = nil, nil, nil, nil
 	size := cap(l.buf)
 	if i := loanClass(size); i == 0 || i < len(loans) && size == smallLoan<<i {
 		loans[i].Put(l)

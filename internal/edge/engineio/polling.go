@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
 // polls is the polling side of a Socket. Socket.mu guards it.
@@ -19,12 +22,14 @@ type polls struct {
 	goodbye bool                     // the close packet is to follow what is queued
 	probe   *conn                    // the WebSocket that wants to take over
 	probes  int                      // how often it was tried out
+	asked   limit.Bucket
 }
 
 // poll is one waiting GET.
 type poll struct {
-	done chan struct{} // closed once out is set
-	out  *queue
+	done  chan struct{} // closed once out is set
+	out   *queue
+	leave bool // the connection is to be closed; set before done is closed
 }
 
 // probed reports whether an upgrade is under way: until it is settled no GET may wait.
@@ -109,6 +114,7 @@ func (s *Socket) closePollsLocked(graceful bool) (forget bool) {
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	sock := s.newSocket(r, Polling)
 	if sock == nil {
+		s.dismissed(r)
 		s.refuse(w, false, badRequest)
 		return
 	}
@@ -183,6 +189,9 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sock *Socket)
 		}
 		sock.mu.Unlock()
 	}
+	if poll.leave {
+		w.Header().Set("Connection", "close")
+	}
 	sock.respond(w, r, poll.out)
 }
 
@@ -198,6 +207,8 @@ func (s *Socket) respond(w http.ResponseWriter, r *http.Request, out *queue) {
 	if size <= scratchSize {
 		payload = buf.get()[:0]
 	} else {
+		s.server.config.Budget.Add(budget.Queues, size)
+		defer s.server.config.Budget.Free(budget.Queues, size)
 		payload = make([]byte, 0, size)
 	}
 	for _, m := range out.pending() {

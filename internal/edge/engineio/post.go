@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
 
@@ -49,11 +50,14 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sock *Socket)
 	sock.mu.Unlock()
 
 	rc.SetReadDeadline(time.Now().Add(s.config.BodyTimeout))
-	body, err := readBody(r, s.config.MaxPayload)
+	body, err := s.readBody(r)
+	defer func() { s.config.Budget.Free(budget.Input, cap(body)) }()
 	verdict := TransportError
 	switch {
 	case errors.Is(err, errTooLarge):
 		reason, status = "too large", http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNoMemory):
+		reason, status = "memory", http.StatusServiceUnavailable
 	case isTimeout(err) && sock.stop.Load()&stopClosed == 0: // else another POST has ended this one
 		reason, status = "timeout", http.StatusRequestTimeout
 	case err != nil:
@@ -119,13 +123,13 @@ func (s *Socket) awaitResume() bool {
 		switch stop := s.stop.Load(); {
 		case stop&stopClosed != 0:
 			return false
-		case stop&stopPaused == 0:
+		case stop&stopReading == 0:
 			return true
 		}
 		s.mu.Lock()
 		s.uncorkLocked()
 		var resumed chan struct{}
-		if s.pause != nil && s.reason == 0 {
+		if s.deafLocked() && s.reason == 0 {
 			if s.polls.resumed == nil {
 				s.polls.resumed = make(chan struct{})
 			}
@@ -160,32 +164,38 @@ func (s *Server) refusePost(w http.ResponseWriter, reason string, status int) {
 
 var errTooLarge = errors.New("body exceeds the limit")
 
-// readBody reads a body of at most limit bytes. What it holds grows with what arrives.
-func readBody(r *http.Request, limit int) ([]byte, error) {
+var errNoMemory = errors.New("no memory for the body")
+
+// readBody reads a body of at most Config.MaxPayload bytes. What it holds grows with what arrives,
+// and is charged before. The caller frees the charge for the capacity of what it returns.
+func (s *Server) readBody(r *http.Request) ([]byte, error) {
+	limit := s.config.MaxPayload
 	end := limit + 1
 	if r.ContentLength >= 0 {
 		end = int(r.ContentLength)
 	}
-	buf := make([]byte, 0, min(end, 4096))
-	for {
-		if len(buf) > limit {
-			return nil, errTooLarge
+	var buf []byte
+	for size := min(end, 4096); ; size = min(2*size, end) {
+		if !s.config.Budget.Take(budget.Input, size-cap(buf)) {
+			return buf, errNoMemory
+		}
+		grown := make([]byte, len(buf), size)
+		copy(grown, buf)
+		buf = grown
+		for len(buf) < cap(buf) {
+			n, err := r.Body.Read(buf[len(buf):cap(buf)])
+			buf = buf[:len(buf)+n]
+			switch {
+			case len(buf) > limit:
+				return buf, errTooLarge
+			case err == io.EOF:
+				return buf, nil
+			case err != nil:
+				return buf, err
+			}
 		}
 		if len(buf) == end {
 			return buf, nil
-		}
-		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), min(2*cap(buf), end))
-			copy(grown, buf)
-			buf = grown
-		}
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, err
 		}
 	}
 }

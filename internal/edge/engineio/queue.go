@@ -3,6 +3,8 @@ package engineio
 import (
 	"sync"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 )
 
 // queue holds what waits for one client. A Socket has one only while something waits.
@@ -13,6 +15,31 @@ type queue struct {
 	bytes    int
 	packets  int
 	flush    *Flush // the last that queued here, if it has yet to write
+
+	budget  *budget.Budget // nil until something was charged
+	charged int            // messages before it are, if they are there
+}
+
+// charge charges what the client has been left with. What it takes at once is charged nowhere.
+func (q *queue) charge(b *budget.Budget) {
+	if b == nil || q.charged == len(q.messages) {
+		return
+	}
+	n := 0
+	for _, m := range q.messages[max(q.charged, q.first):] {
+		n += m.hold()
+	}
+	q.budget, q.charged = b, len(q.messages)
+	b.Add(budget.Queues, n)
+}
+
+// free takes back the charge of messages that were q.messages[from:to].
+func (q *queue) free(from, to int) {
+	n := 0
+	for i := from; i < min(to, q.charged); i++ {
+		n += q.messages[i].letGo()
+	}
+	q.budget.Free(budget.Queues, n)
 }
 
 // keptMessages bounds the backing array that is kept with a queue for reuse.
@@ -34,6 +61,9 @@ func (q *queue) pending() []*Message { return q.messages[q.first:] }
 // pop removes the first message. If nobody looks at its bytes any more they are used again.
 func (q *queue) pop(reuse bool) {
 	m := q.messages[q.first]
+	if q.first < q.charged {
+		q.free(q.first, q.first+1)
+	}
 	q.messages[q.first] = nil
 	q.first++
 	q.offset = 0
@@ -46,6 +76,7 @@ func (q *queue) pop(reuse bool) {
 	if q.first >= 64 && q.first*2 >= len(q.messages) {
 		n := copy(q.messages, q.messages[q.first:])
 		clear(q.messages[n:])
+		q.charged = max(q.charged-q.first, 0)
 		q.messages, q.first = q.messages[:n], 0
 	}
 }
@@ -60,12 +91,19 @@ func (q *queue) cut() {
 		q.bytes -= len(m.frames)
 		q.packets -= m.packets()
 	}
+	if keep < q.charged {
+		q.free(keep, q.charged)
+		q.charged = keep
+	}
 	clear(q.messages[keep:])
 	q.messages = q.messages[:keep]
 }
 
 // recycle gives the queue back. Nobody may use it afterwards.
 func (q *queue) recycle() {
+	if q.first < q.charged {
+		q.free(q.first, q.charged)
+	}
 	clear(q.messages)
 	kept := q.messages[:0]
 	if cap(kept) > keptMessages {

@@ -5,13 +5,14 @@ package engineio
 func Refusals() map[string][]string {
 	return map[string][]string{
 		"http": {"path", "shutdown", "query", "transport", "origin", "jsonp", "transport mismatch",
-			"protocol mismatch", "sid", "bound", "method", "handshake", "forbidden", "version"},
+			"protocol mismatch", "sid", "bound", "method", "handshake", "forbidden", "version", "too many handshakes",
+			"address: too many", "address: too often", "memory"},
 		"polling": {"overlap", "aborted", "slow", "content type", "content encoding", "too large", "timeout",
-			"utf-8", "parse"},
+			"utf-8", "parse", "too often", "memory"},
 		"websocket": {"handshake", "second upgrade", "probe", "upgrade timeout", "protocol", "too large",
-			"fragments", "control flood", "utf-8", "assembly timeout", "slow"},
-		"packet": {"parse", "heartbeat direction", "unexpected", "flood"},
-		"queue":  {"slow"},
+			"fragments", "control flood", "utf-8", "assembly timeout", "slow", "memory"},
+		"packet": {"parse", "heartbeat direction", "unexpected", "flood", "too fast"},
+		"queue":  {"slow", "memory"},
 	}
 }
 

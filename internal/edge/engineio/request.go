@@ -10,9 +10,6 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// maxParams bounds the parameters of a query.
-const maxParams = 64
-
 // maxRefusal bounds the text that Config.AllowRequest may send to a client, in bytes.
 const maxRefusal = 128
 
@@ -39,10 +36,10 @@ type query struct {
 
 // parseQuery is strict where a proxy in front of us might read a request otherwise than we do:
 // it refuses repeated protocol parameters and broken escapes.
-func parseQuery(raw string) (q query, ok bool) {
+func parseQuery(raw string, params int) (q query, ok bool) {
 	seen := 0
 	for n := 0; raw != ""; n++ {
-		if n == maxParams {
+		if n == params {
 			return q, false
 		}
 		var param string
@@ -97,12 +94,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	q, ok := parseQuery(r.URL.RawQuery)
+	q, ok := parseQuery(r.URL.RawQuery, s.config.MaxParams)
 	if s.closing.Load() && (q.sid == "" || s.find(q.sid) == nil) { // who is here is served until its turn
 		s.refused("http", "shutdown")
-		w.Header().Set("Connection", "close")
-		w.Header().Set("Retry-After", "5")
-		w.WriteHeader(http.StatusServiceUnavailable)
+		s.turnAway(w, http.StatusServiceUnavailable)
 		return
 	}
 	upgrade := websocket.IsWebSocketUpgrade(r)
@@ -143,6 +138,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse("version", versionNotCarried)
 			return
 		}
+		if !s.admit(w, r) {
+			return
+		}
 		if upgrade {
 			s.openWebSocket(w, r)
 		} else {
@@ -168,6 +166,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, q query, u
 		s.upgradeWebSocket(w, r, sock)
 	case sock.Transport() != Polling:
 		refuse("transport mismatch", badRequest)
+	case !sock.mayAsk():
+		s.refused("polling", "too often")
+		s.turnAway(w, http.StatusTooManyRequests)
 	case r.Method == http.MethodGet:
 		s.servePoll(w, r, sock)
 	case r.Method == http.MethodPost:

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
 
@@ -28,15 +29,19 @@ type Server struct {
 	webSocket bool     // enabled
 	upgrades  []string // offered to polling clients
 
-	deadlines [dues]deadlines
-	readers   readers
-	poller    poller
-	open      atomic.Int64 // Sockets
-	counters  counters
-	closing   atomic.Bool
-	tasks     sync.WaitGroup // Sockets, connections, goroutines; Close waits
-	stopped   sync.Once
-	table     [64]shard
+	deadlines  [dues]deadlines
+	readers    readers
+	poller     poller
+	open       atomic.Int64 // Sockets
+	counters   counters
+	handshakes struct {
+		sync.Mutex // guards the following field
+		bucket     limit.Bucket
+	}
+	closing atomic.Bool
+	tasks   sync.WaitGroup // Sockets, connections, goroutines; Close waits
+	stopped sync.Once
+	table   [64]shard
 }
 
 // shard is a part of the table of Sockets by sid.
@@ -82,6 +87,9 @@ func (s *Server) now() int64 { return int64(time.Since(s.start)) }
 // Connections is the number of open Sockets.
 func (s *Server) Connections() int { return int(s.open.Load()) }
 
+// Knows reports whether there is a Socket with this sid, or was until a moment ago.
+func (s *Server) Knows(sid string) bool { return s.find(sid) != nil }
+
 // sockets are those that are there now, in no order.
 func (s *Server) sockets() []*Socket {
 	var all []*Socket
@@ -110,7 +118,12 @@ func (s *Server) Close(ctx context.Context) error {
 				s.deadlines[i].stop()
 			}
 			s.poller.stop()
-			for i := range s.table { // closed ones that waited for a last GET
+			for _, sock := range s.sockets() { // closed ones that waited for a last GET
+				sock.mu.Lock()
+				sock.dropLocked()
+				sock.mu.Unlock()
+			}
+			for i := range s.table {
 				s.table[i].mu.Lock()
 				clear(s.table[i].sockets)
 				s.table[i].mu.Unlock()
@@ -229,8 +242,9 @@ func (s *Socket) receive(p eio.Packet) Reason {
 	switch p.Type {
 	case eio.Message:
 		s.touched = true
+		n := len(p.Data)
 		s.server.handler.Message(s, p.Binary, p.Data)
-		return 0
+		return s.pace(n)
 	case eio.Pong:
 		if s.pong() {
 			return 0
@@ -245,7 +259,7 @@ func (s *Socket) receive(p eio.Packet) Reason {
 		s.touched = true
 		s.server.refused("packet", "unexpected")
 		s.mu.Lock()
-		ok := s.strikes.take(s.server.now())
+		ok := s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
 		s.mu.Unlock()
 		if ok {
 			return 0

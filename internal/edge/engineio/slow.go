@@ -19,8 +19,8 @@ func (s *Server) Slowest(n int) []Slow {
 	var all []Slow
 	for _, sock := range s.sockets() {
 		sock.mu.Lock()
-		if q := sock.out; sock.reason == 0 && (q != nil || sock.pause != nil) {
-			found := Slow{Socket: sock, Transport: Polling, Paused: sock.pause != nil}
+		if q := sock.out; sock.reason == 0 && (q != nil || sock.deafLocked()) {
+			found := Slow{Socket: sock, Transport: Polling, Paused: sock.deafLocked()}
 			if sock.conn != nil {
 				found.Transport = WebSocket
 			}

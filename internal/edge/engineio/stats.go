@@ -30,6 +30,7 @@ var causes = [...]string{
 	SlowConsumer:   "slow consumer",
 	Stalled:        "stalled",
 	TooLarge:       "too large",
+	Flooding:       "flooding",
 }
 
 type counters struct {

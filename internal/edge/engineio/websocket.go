@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
 
@@ -18,11 +19,13 @@ const maxProtocols = 2048
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	switching, nc, ahead, ok := s.switchProtocols(w, r)
 	if !ok {
+		s.dismissed(r)
 		return
 	}
 	sock := s.newSocket(r, WebSocket)
 	if sock == nil {
 		nc.Close()
+		s.dismissed(r)
 		return
 	}
 	sock.recvMu.Lock()
@@ -91,6 +94,7 @@ func (c *conn) begin(ahead []byte) {
 // newConn makes the conn of a hijacked connection. ahead is what was read of it already.
 func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) (c *conn, ahead []byte) {
 	c = &conn{sock: sock, ctl: first}
+	s.config.Budget.Add(budget.Kernel, kernelBytes)
 	p, ahead, err := s.poller.adopt(c, nc)
 	if err != nil {
 		s.log.Warn("poller refuses a connection", "error", err)

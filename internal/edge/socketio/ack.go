@@ -97,6 +97,15 @@ func (w *waiter) begin(n *Namespace, e *Emit) {
 	})
 }
 
+// dropAllLocked answers for everyone an emit selected and did not reach.
+func (n *Namespace) dropAllLocked(e *Emit, picked []*Socket) {
+	w := n.awaitLocked(e, 0)
+	for _, s := range picked {
+		w.drop(s)
+	}
+	w.begin(n, e)
+}
+
 // settle takes the answer of one recipient, and ends the waiting with the last.
 func (w *waiter) settle(n *Namespace, s *Socket, a Ack) {
 	delete(w.waiting, s)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
@@ -18,7 +19,7 @@ type client struct {
 
 	// Owned by the calls of engineio.Handler, which never overlap for one connection.
 	dec     sio.Decoder
-	refused uint8     // CONNECTs to namespaces that do not exist
+	refused uint16    // CONNECTs to namespaces that do not exist
 	strays  uint8     // acknowledgements since strayAt that nobody waited for
 	strayAt time.Time // when the count of strays began
 
@@ -40,7 +41,7 @@ type assembly struct {
 
 // receive handles one message of the client.
 func (c *client) receive(binary bool, data []byte) {
-	pending := c.dec.Pending()
+	pending, held := c.dec.Pending(), c.dec.Held()
 	var p sio.Packet
 	var complete bool
 	var err error
@@ -63,6 +64,14 @@ func (c *client) receive(binary bool, data []byte) {
 		}
 		c.failAs(ForcedClose, how)
 		return
+	}
+	if more := c.dec.Held() - held; more > 0 && !c.srv.cfg.Budget.Take(budget.Input, more) {
+		c.srv.cfg.Budget.Add(budget.Input, more) // it is there; closed frees it
+		c.srv.cfg.Refused(refusedMemory)
+		c.fail(ForcedServerClose)
+		return
+	} else if more < 0 {
+		c.srv.cfg.Budget.Free(budget.Input, -more)
 	}
 	if pending != c.dec.Pending() {
 		c.assembling(!pending)
@@ -165,6 +174,7 @@ func (c *client) failAs(r Reason, how engineio.Reason) {
 
 // closed tells the sessions that their connection is gone. It is the last call of the Handler.
 func (c *client) closed(r Reason) {
+	c.srv.cfg.Budget.Free(budget.Input, c.dec.Held())
 	c.mu.Lock()
 	c.ended = true
 	if c.reason != "" {

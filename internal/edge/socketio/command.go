@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
 
@@ -138,7 +139,7 @@ func (s *Server) resolve(t *Target) (*Namespace, error) {
 	}
 	for _, names := range [][]string{t.Rooms, t.SIDs, t.UserIDs, t.ExceptRooms, t.ExceptSIDs} {
 		for _, name := range names {
-			if err := checkName(name); err != nil {
+			if err := s.checkName(name); err != nil {
 				return nil, err
 			}
 		}
@@ -160,12 +161,9 @@ func UnknownNamespace(namespace string) *Error {
 	return &Error{NamespaceUnknown, fmt.Sprintf("namespace %.128q: no configuration and no group declares it", namespace)}
 }
 
-// maxName bounds the name of a room, a sid and a user id, in bytes.
-const maxName = 256
-
-func checkName(name string) error {
-	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
-		return &Error{TargetInvalid, fmt.Sprintf("name %.32q…: 1 to %d bytes of UTF-8 are allowed", name, maxName)}
+func (s *Server) checkName(name string) error {
+	if limit := s.cfg.RoomName; name == "" || len(name) > limit || !utf8.ValidString(name) {
+		return &Error{TargetInvalid, fmt.Sprintf("name %.32q…: 1 to %d bytes of UTF-8 are allowed", name, limit)}
 	}
 	return nil
 }
@@ -173,6 +171,10 @@ func checkName(name string) error {
 func (s *Server) checkEmit(e *Emit) error {
 	if sio.Reserved(e.Event) {
 		return &Error{EventInvalid, fmt.Sprintf("event %q: the name is reserved by Socket.IO", e.Event)}
+	}
+	if !e.Volatile && s.cfg.Budget.Level() >= budget.Spent {
+		s.cfg.Budget.Shed(budget.ShedEmit, 1)
+		return &Error{MemoryShort, fmt.Sprintf("emit %q: it cannot be kept: the edge is out of memory", e.Event)}
 	}
 	if s.store != nil && !e.Volatile {
 		if err := s.store.Refuses(); err != nil {

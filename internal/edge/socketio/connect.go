@@ -39,9 +39,6 @@ type Accept struct {
 	Greeting   []*Emit // their targets are ignored
 }
 
-// maxRefused is how many unknown namespaces a connection may ask for.
-const maxRefused = 10
-
 // connect handles a CONNECT packet.
 func (c *client) connect(p *sio.Packet) {
 	name := nspName(p.Namespace)
@@ -53,7 +50,7 @@ func (c *client) connect(p *sio.Packet) {
 	admission := c.srv.backend.Admission(name)
 	if admission == Unknown || c.full() {
 		c.srv.cfg.Refused(refusedNamespace)
-		if c.refused++; c.refused >= maxRefused {
+		if c.refused++; int(c.refused) >= c.srv.cfg.RefusedConnects {
 			c.fail(ForcedServerClose)
 			return
 		}
@@ -171,7 +168,7 @@ func (s *Server) Accept(ev *Event, a *Accept, f *Flush) error {
 		}
 	}
 	for _, room := range a.Rooms {
-		if err := checkName(room); err != nil {
+		if err := s.checkName(room); err != nil {
 			return err
 		}
 	}

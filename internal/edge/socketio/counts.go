@@ -71,11 +71,12 @@ const (
 	refusedToken       = "token"                  // of a CONNECT: not good
 	refusedExpired     = "token expired"          // of a client that was in
 	refusedTakeover    = "takeovers"              // too many of one session
+	refusedMemory      = "memory"                 // no room for attachments
 )
 
 // Refusals lists every reason that Config.Refused can be told.
 func Refusals() []string {
 	return []string{refusedPacket, refusedStranger, refusedAuth, refusedNamespace, refusedTwice, refusedByBackend,
 		refusedUndecided, refusedIdle, refusedAssembly, refusedAck, refusedStrayFloods, refusedRejects,
-		refusedToken, refusedExpired, refusedTakeover}
+		refusedToken, refusedExpired, refusedTakeover, refusedMemory}
 }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
@@ -34,6 +35,14 @@ func (n *Namespace) emitLocked(e *Emit, f *Flush) Receipt {
 	if len(picked) == 0 {
 		if asks {
 			e.Acks.Summary(AckSummary{})
+		}
+		return r
+	}
+	if e.Volatile && n.srv.cfg.Budget.Level() >= budget.Tight {
+		n.srv.cfg.Budget.Shed(budget.ShedVolatile, len(picked))
+		r.Dropped = len(picked)
+		if asks {
+			n.dropAllLocked(e, picked)
 		}
 		return r
 	}
@@ -81,12 +90,17 @@ func (n *Namespace) keepLocked(e *Emit, p packet) {
 	n.log.append(p, &n.srv.cfg)
 	if store := n.srv.store; store != nil {
 		store.SavePacket(n.Name, p.offset, n.appendPacket(nil, e, &p))
-		if n.log.cut != cut { // on disk before, or together with, what it admits
-			store.SaveNamespace(n.Name, appendUint(nil, 1, n.log.cut))
-		}
-		if now := n.log.first(); now != first {
-			store.TrimPackets(n.Name, now)
-		}
+		n.trimmedLocked(first, cut)
+	}
+}
+
+// trimmedLocked records what has left the log since it had this first packet and this cut.
+func (n *Namespace) trimmedLocked(first, cut uint64) {
+	if n.log.cut != cut { // on disk before, or together with, what it admits
+		n.srv.store.SaveNamespace(n.Name, appendUint(nil, 1, n.log.cut))
+	}
+	if now := n.log.first(); now != first {
+		n.srv.store.TrimPackets(n.Name, now)
 	}
 }
 

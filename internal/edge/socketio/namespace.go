@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
@@ -39,7 +40,7 @@ type Namespace struct {
 // Server.mu is held.
 func newNamespace(s *Server, name string, recovery bool) *Namespace {
 	return &Namespace{Name: name, srv: s, recovery: recovery, counts: s.cfg.Counts(name),
-		log:  packetLog{head: s.offsets},
+		log:  packetLog{head: s.offsets, account: s.cfg.Budget.Account(budget.Log)},
 		sids: make(map[string]*Socket), pids: make(map[string]*Socket), users: make(map[string][]*Socket),
 		rooms: make(map[string]*room), waiters: make(map[uint64]*waiter)}
 }

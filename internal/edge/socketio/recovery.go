@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
 
@@ -26,6 +28,7 @@ type packetLog struct {
 	cut     uint64   // offset of the newest packet that left before its age
 	packets []packet // by offset
 	bytes   int
+	account budget.Account // of bytes
 }
 
 // packet is one entry of the log.
@@ -45,8 +48,22 @@ type packet struct {
 func (l *packetLog) append(p packet, cfg *Config) {
 	l.head = p.offset
 	l.packets = append(l.packets, p)
-	l.bytes += p.message.Size()
+	p.message.Kept()
+	l.count(p.message.Size())
 	l.trim(p.since, cfg)
+}
+
+// packetBytes is what a packet costs beside its message.
+const packetBytes = 128
+
+func (l *packetLog) count(n int) {
+	l.bytes += n
+	if n < 0 {
+		n -= packetBytes
+	} else {
+		n += packetBytes
+	}
+	l.account.Add(n)
 }
 
 // trim lets go of what is too old or too much.
@@ -61,11 +78,28 @@ func (l *packetLog) trim(now time.Duration, cfg *Config) {
 		if !aged {
 			l.cut = l.packets[n].offset
 		}
-		l.bytes -= l.packets[n].message.Size()
-		l.packets[n] = packet{}
+		l.dropAt(n)
 		n++
 	}
 	l.packets = l.packets[n:]
+}
+
+func (l *packetLog) dropAt(i int) {
+	l.count(-l.packets[i].message.Size())
+	l.packets[i] = packet{}
+}
+
+// shorten lets go of the oldest packets until so many bytes are free, and returns how many that
+// were.
+func (l *packetLog) shorten(bytes int64) (n int) {
+	for n < len(l.packets) && bytes > 0 {
+		bytes -= int64(l.packets[n].message.Size() + packetBytes)
+		l.cut = l.packets[n].offset
+		l.dropAt(n)
+		n++
+	}
+	l.packets = l.packets[n:]
+	return n
 }
 
 // first is the offset of the oldest packet that is there, or what the next will exceed.
@@ -167,6 +201,11 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	if !moves {
 		return false
 	}
+	if !n.mayReplay(s, r.offset) {
+		n.srv.cfg.Budget.Shed(budget.ShedReplay, 1)
+		c.fail(ForcedServerClose) // it comes again, and the session waits
+		return true
+	}
 	if old := s.client; old != nil {
 		s.suspend(TransportClose)
 		old.detach(s)
@@ -175,6 +214,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	if !c.attach(s) {
 		return true // gone again; the window runs
 	}
+	c.conn.Joined()
 	connection := c.id()
 	n.mu.Lock()
 	s.proveLocked(r)
@@ -215,20 +255,46 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 // replayLocked queues what the session's client missed after offset, or nothing if that cannot
 // be had whole.
 func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed int, complete bool) {
+	missed, _, complete := n.missedLocked(s, offset)
+	for _, m := range missed {
+		f.Queue(s.conn, m, false)
+	}
+	return len(missed), complete
+}
+
+// replayRate is how many bytes a second are sent again while memory is tight.
+var replayRate = limit.PerSecond(4<<20, 4<<20)
+
+// mayReplay says whether the session's client may be sent again what it missed. While memory is
+// tight that goes slowly.
+func (n *Namespace) mayReplay(s *Socket, offset string) bool {
+	srv := n.srv
+	if srv.cfg.Budget.Level() < budget.Tight {
+		return true
+	}
+	n.mu.Lock()
+	_, size, _ := n.missedLocked(s, offset)
+	n.mu.Unlock()
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.replays.TakeN(int64(srv.age()), size, replayRate)
+}
+
+// missedLocked is what the session's client missed after offset and its size, or nothing if that
+// cannot be had whole.
+func (n *Namespace) missedLocked(s *Socket, offset string) (missed []*engineio.Message, size int, complete bool) {
 	cursor := max(s.start, s.acked)
 	if offset != "" {
 		o, _ := strconv.ParseUint(offset, 36, 64) // resumable has checked it
 		cursor = max(cursor, o)
 	}
 	if cursor >= s.last {
-		return 0, true // nothing of its own was emitted since
+		return nil, 0, true // nothing of its own was emitted since
 	}
 	if cursor < n.log.cut {
-		return 0, false
+		return nil, 0, false
 	}
 	cfg, now := &n.srv.cfg, n.srv.age()
-	var missed []*engineio.Message
-	size := 0
 	packets := n.log.after(cursor)
 	for i := range packets {
 		p := &packets[i]
@@ -243,13 +309,10 @@ func (n *Namespace) replayLocked(s *Socket, offset string, f *Flush) (replayed i
 		missed = append(missed, p.message)
 		size += p.message.Size()
 		if len(missed) > cfg.ReplayPackets || size > cfg.ReplayBytes {
-			return 0, false
+			return nil, 0, false
 		}
 	}
-	for _, m := range missed {
-		f.Queue(s.conn, m, false)
-	}
-	return len(missed), true
+	return missed, size, true
 }
 
 // wantsLocked says whether the packet was for the session when it was emitted.

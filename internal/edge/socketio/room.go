@@ -83,7 +83,7 @@ func (n *Namespace) leaveLocked(s *Socket, i int) {
 
 func (n *Namespace) joinAll(j *Join) (Receipt, error) {
 	for _, name := range j.Rooms {
-		if err := checkName(name); err != nil {
+		if err := n.srv.checkName(name); err != nil {
 			return Receipt{}, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/edge/limit"
 	"github.com/sio-edge/sio-edge/internal/latency"
 )
 
@@ -45,6 +46,7 @@ type Server struct {
 	nsps map[string]*Namespace
 	// offsets is below all offsets of packet logs that are still to come.
 	offsets uint64
+	replays limit.Bucket // bytes, while memory is tight
 }
 
 // NewServer returns a Server that delivers to backend and keeps its sessions in store, or in
@@ -150,6 +152,7 @@ func (s *Server) forget(n *Namespace) {
 	defer n.mu.Unlock()
 	if len(n.sids) == 0 && s.nsps[n.Name] == n && n.Name != "/" {
 		n.gone = true
+		n.log.account.Close()
 		delete(s.nsps, n.Name)
 		s.offsets = max(s.offsets, n.log.head)
 		if s.store != nil && n.recovery {

@@ -74,6 +74,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	if !c.attach(s) {
 		return true // the client has gone, and nobody was told of it
 	}
+	c.conn.Joined()
 	s.client = c
 	n.mu.Lock()
 	if n.gone {

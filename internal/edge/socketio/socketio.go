@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
 )
@@ -54,9 +55,14 @@ type Config struct {
 	RoomsPerSocket int
 	// AttributeBytes bounds the attributes of one session. Default 64 KiB.
 	AttributeBytes int
-	// PendingReplies is how many events of one session may wait for a reply before reading from
-	// its client pauses. Default 256; enforced by the backend floor.
-	PendingReplies int
+	// RoomName bounds the names of rooms, sids and user ids, in bytes. Default 256.
+	RoomName int
+	// RefusedConnects is how many CONNECTs to namespaces that are not there a connection may send
+	// before it is closed. Default 10.
+	RefusedConnects int
+	// Budget is charged for the packet logs and for what arrives in parts, and says when to refuse.
+	// Default nil: there is room for everything.
+	Budget *budget.Budget
 	// Counts gives what the namespace is counted in, when it comes into being. Namespaces may
 	// share one. Default: one for each.
 	Counts func(namespace string) *Counts
@@ -120,6 +126,8 @@ func (c Config) withDefaults() Config {
 	set(&c.NamespacesPerClient, 16)
 	set(&c.RoomsPerSocket, 256)
 	set(&c.AttributeBytes, 64<<10)
+	set(&c.RoomName, 256)
+	set(&c.RefusedConnects, 10)
 	return c
 }
 
@@ -196,6 +204,7 @@ const (
 	LimitExceeded    = "LIMIT_EXCEEDED"    // rooms or attributes of a session
 	RevisionMismatch = "REVISION_MISMATCH" // UpdateSession.if_revision
 	StoreFull        = "STORE_FULL"        // the disk has no room for what must be kept
+	MemoryShort      = "MEMORY_SHORT"      // memory has no room for what must be kept
 	DeliverySettled  = "DELIVERY_SETTLED"  // answered before, or by another
 )
 

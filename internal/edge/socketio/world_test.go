@@ -37,7 +37,7 @@ func inWorld(t *testing.T, cfg socketio.Config, f func(w *world)) {
 		w := &world{t: t, backend: &backend{free: map[string]bool{"/": true, "/custom": true}}}
 		log := slog.New(slog.NewTextHandler(io.Discard, nil))
 		w.sockets = socketio.NewServer(cfg, w.backend, nil, log)
-		w.engine = engineio.NewServer(engineio.Config{}, w.sockets, log)
+		w.engine = engineio.NewServer(engineio.Config{Budget: cfg.Budget}, w.sockets, log)
 		f(w)
 		w.engine.Close(t.Context())
 		w.sockets.Close()

@@ -20,6 +20,14 @@ type assembly struct {
 // Pending reports whether attachments are awaited.
 func (d *Decoder) Pending() bool { return d.pending != nil }
 
+// Held is how many bytes wait for attachments.
+func (d *Decoder) Held() int {
+	if d.pending == nil {
+		return 0
+	}
+	return len(d.pending.packet.Data) + d.pending.bytes
+}
+
 // Text takes the text of a packet, without the type of Engine.IO. It takes ownership of b, writes
 // into it, and the Packet refers to it.
 //
