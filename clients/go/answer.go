@@ -1,6 +1,7 @@
 package sioedge
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,7 @@ func newHeldAnswers() *heldAnswers { return &heldAnswers{byOffset: make(map[uint
 
 // answerByHand calls a handler that has an Ack. It returns errHeld unless the handler failed
 // before it answered.
-func (e *Edge) answerByHand(b *binding, s *Socket, d delivery, args Args) error {
+func (e *Edge) answerByHand(ctx context.Context, b *binding, s *Socket, d delivery, args Args) error {
 	a := &answer{edge: e, socket: s, id: identify(d.event), d: d}
 	e.held.add(a)
 	failed := true
@@ -45,7 +46,7 @@ func (e *Edge) answerByHand(b *binding, s *Socket, d delivery, args Args) error 
 			e.held.remove(a)
 		}
 	}()
-	_, err := b.call(e.handler, s, args, a.ack)
+	_, err := b.call(ctx, s, args, a.ack)
 	a.mu.Lock()
 	given := a.given
 	a.given = given || err != nil

@@ -66,6 +66,7 @@ func (c *commands) submit(ctx context.Context, p *pb.Command, result chan error,
 		return nil, ErrClosed
 	default:
 	}
+	p.TraceParent = TraceParent(ctx)
 	size, err := sendable(p)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (c *commands) wait(ctx context.Context, cmd *command) error {
 }
 
 // offer sends a volatile command if the edge is there. It is never repeated.
-func (c *commands) offer(p *pb.Command) error {
+func (c *commands) offer(ctx context.Context, p *pb.Command) error {
 	select {
 	case <-c.closed:
 		return ErrClosed
@@ -131,7 +132,7 @@ func (c *commands) offer(p *pb.Command) error {
 	if err != nil {
 		return err
 	}
-	p.Quiet = true
+	p.Quiet, p.TraceParent = true, TraceParent(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stream != nil {

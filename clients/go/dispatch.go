@@ -13,6 +13,7 @@ type delivery struct {
 	attempt uint32
 	event   *pb.Event
 	on      *stream
+	parent  string // traceparent; empty: nobody follows it
 	note    func() // instead of all the others: to be called in turn
 }
 

@@ -111,9 +111,12 @@ func (e *Edge) protect(s *Socket, d delivery) (answer settlement, err error) {
 }
 
 func (e *Edge) clientEvent(s *Socket, d delivery, ev *pb.ClientEvent) (settlement, error) {
-	args := newArgs(ev.GetPayload())
+	args, ctx := newArgs(ev.GetPayload()), e.handler
+	if d.parent != "" {
+		ctx = WithTraceParent(ctx, d.parent)
+	}
 	if s.ns.onAny != nil {
-		if err := s.ns.onAny(e.handler, s, ev.GetEvent(), args); err != nil {
+		if err := s.ns.onAny(ctx, s, ev.GetEvent(), args); err != nil {
 			return settlement{}, err
 		}
 	}
@@ -123,9 +126,9 @@ func (e *Edge) clientEvent(s *Socket, d delivery, ev *pb.ClientEvent) (settlemen
 		return settlement{}, nil
 	}
 	if b.manual && ev.GetWantsReply() {
-		return settlement{}, e.answerByHand(b, s, d, args)
+		return settlement{}, e.answerByHand(ctx, b, s, d, args)
 	}
-	reply, err := b.call(e.handler, s, args, ignoreAck)
+	reply, err := b.call(ctx, s, args, ignoreAck)
 	if err != nil {
 		return settlement{}, e.excuse(err, s, ev.GetEvent())
 	}

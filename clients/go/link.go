@@ -265,7 +265,7 @@ func (l *link) deliver(st *stream, batch []*pb.Delivery) {
 	for _, d := range batch {
 		l.cursor.Offset = max(l.cursor.Offset, d.GetEvent().GetOffset())
 		l.edge.dispatch.push(l.edge.socket(d.GetEvent()),
-			delivery{id: d.GetDeliveryId(), attempt: d.GetAttempt(), event: d.GetEvent(), on: st})
+			delivery{id: d.GetDeliveryId(), attempt: d.GetAttempt(), event: d.GetEvent(), on: st, parent: d.GetTraceParent()})
 	}
 }
 

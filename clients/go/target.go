@@ -138,7 +138,7 @@ func (t Target) Disconnect(ctx context.Context, closeConnection bool) error {
 func (t Target) do(ctx context.Context, cmd *pb.Command) error {
 	switch {
 	case t.volatile:
-		return t.edge.link.offer(cmd)
+		return t.edge.link.offer(ctx, cmd)
 	case t.noWait:
 		return t.edge.link.queue(ctx, cmd)
 	default:

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -54,6 +55,12 @@ func (l *loader) relations(s settings) {
 		if !slices.Contains(allowed, string(value)) {
 			l.fault(key, strings.Join(allowed, ", "))
 		}
+	}
+	if u, err := url.Parse(string(s.TraceEndpoint)); s.TraceEndpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		l.fault("trace-endpoint", "an address such as http://127.0.0.1:4317, or https")
+	}
+	if ratio, err := strconv.ParseFloat(string(s.TraceRatio), 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+		l.fault("trace-ratio", "from 0 to 1, such as 0.01")
 	}
 	oneOf("log-level", s.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log-format", s.LogFormat, "auto", "text", "json")

@@ -25,6 +25,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 	"github.com/sio-edge/sio-edge/internal/edge/token"
+	"github.com/sio-edge/sio-edge/internal/trace"
 )
 
 // run builds the floors from bottom to top, serves until ctx ends, and drains from top to bottom.
@@ -58,8 +59,13 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	groups := newGroups(s, id, kept, room, log)
 	defer groups.Close()
+	traced, err := newTracer(ctx, s, id, log)
+	if err != nil {
+		return err
+	}
+	defer closeTracer(traced)
 	measured := metrics.New()
-	sockets := newSockets(s, groups, kept, room, measured, entrance{verifier, audited, failures}, log)
+	sockets := newSockets(s, groups, kept, room, measured, traced, entrance{verifier, audited, failures}, log)
 	defer sockets.Close()
 	groups.Start(sockets)
 	engine := newEngine(s, sockets, room, addresses, measured, log)
@@ -75,7 +81,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		operations.Snapshot = kept.Snapshot
 	}
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
-		CommandRate: int(s.CommandsPerSecond), MaxMessage: int(s.ControlMessage), MaxStreams: int(s.ControlStreams), Operations: operations,
+		CommandRate: int(s.CommandsPerSecond), MaxMessage: int(s.ControlMessage), MaxStreams: int(s.ControlStreams), Operations: operations, Trace: traced,
 		Access: guard, Audit: audited}, groups, sockets, log)
 	front := newFront(s, engine, kept, guard, room, addresses, measured, log)
 	ctl.MountJSON(front.Ops)
@@ -218,7 +224,7 @@ type entrance struct {
 	failures *audit.Failures
 }
 
-func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budget.Budget, measured *metrics.Metrics, e entrance, log *slog.Logger) *socketio.Server {
+func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budget.Budget, measured *metrics.Metrics, traced *trace.Tracer, e entrance, log *slog.Logger) *socketio.Server {
 	cfg := s.socketio()
 	cfg.Budget = room
 	cfg.Audit = e.audit
@@ -226,7 +232,7 @@ func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budge
 	if e.verifier != nil {
 		cfg.Tokens = passports{e.verifier}
 	}
-	cfg.Counts, cfg.Refused = measured.Counts, measured.RefusedClient
+	cfg.Counts, cfg.Refused, cfg.Trace = measured.Counts, measured.RefusedClient, traced
 	cfg.Heartbeat = time.Duration(s.PingInterval + s.PingTimeout)
 	cfg.FirstOffset = firstOffset(time.Now())
 	cfg.Clock = socketio.Clock{Boot: store.BootID(), Since: store.SinceBoot}

@@ -33,6 +33,8 @@ type settings struct {
 	MaxConnections count    `def:"100000" min:"1" help:"Clients above this number get 503." group:"Process:"`
 	DrainTimeout   duration `def:"10s" min:"100ms" max:"10m" help:"How long ending may take after SIGTERM." group:"Process:"`
 	DrainSpread    duration `def:"2s" zero:"all at once" max:"5m" help:"Over how long the drain closes the clients, at an even rate but at least 100 a second; at most three quarters of drain-timeout. Longer where other edges take them." group:"Process:"`
+	TraceEndpoint  text     `help:"Collector for OpenTelemetry traces (OTLP over gRPC): http://127.0.0.1:4317, or https; empty: no traces." placeholder:"URL" group:"Process:"`
+	TraceRatio     text     `def:"0.01" help:"How many of the client events are followed, from 0 to 1. What backends trace is followed always." group:"Process:"`
 	Pprof          toggle   `def:"false" help:"Serve profiles of the process on the ops listener." group:"Process:"`
 	LogLevel       text     `def:"info" help:"debug, info, warn or error." group:"Process:"`
 	LogFormat      text     `def:"auto" help:"text, json, or auto: text on a terminal." group:"Process:"`

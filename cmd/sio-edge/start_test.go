@@ -36,7 +36,7 @@ func BenchmarkStart(b *testing.B) {
 					b.Fatal(err)
 				}
 				groups := newGroups(s, id, kept, nil, log)
-				sockets := newSockets(s, groups, kept, nil, metrics.New(), entrance{audit: log, failures: audit.NewFailures(log)}, log)
+				sockets := newSockets(s, groups, kept, nil, metrics.New(), nil, entrance{audit: log, failures: audit.NewFailures(log)}, log)
 				groups.Start(sockets)
 				restored := restore(sockets, groups, kept, func(string, time.Time) {}, log)
 				b.StopTimer()

@@ -97,7 +97,7 @@ func (p *path) deliver(n int) {
 		all := p.taken.Deliveries
 		for i := range all {
 			d := &all[i]
-			p.message.Add(d.ID, d.Attempt, d.Offset, d.PrevSeq, d.Event)
+			p.message.Add(d.ID, d.Attempt, d.Offset, d.PrevSeq, d.Event, "")
 			if d.Event.Kind == socketio.ClientEvent {
 				n--
 			}
@@ -279,7 +279,7 @@ func BenchmarkConvert(b *testing.B) {
 	b.ReportAllocs()
 	n := uint64(0)
 	for b.Loop() {
-		p.message.Add(n, 1, n, n, events[n%window])
+		p.message.Add(n, 1, n, n, events[n%window], "")
 		if n++; n%64 == 0 {
 			p.bytes = append(p.bytes[:0], p.message.Wire()...)
 			p.message.Reset()

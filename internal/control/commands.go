@@ -13,6 +13,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	"github.com/sio-edge/sio-edge/internal/trace"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -65,13 +66,37 @@ func (c *commands) do(cmd *pb.Command, relay *ackRelay) *pb.CommandResult {
 	if c.out == nil && asks(cmd) {
 		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: "ack: only EmitWithAck and a stream can be told of acknowledgements"})
 	}
+	var traced *trace.Command
+	if cmd.TraceParent != "" && c.srv.cfg.Trace != nil {
+		traced = c.srv.cfg.Trace.Command(cmd.TraceParent, nameOf(cmd))
+	}
 	receipt, err := c.perform(cmd, relay)
+	traced.Applied(receipt.Matched, receipt.Written, receipt.Dropped, err)
 	if err != nil {
 		return failure(cmd.CommandId, err)
 	}
 	r := &pb.CommandResult{CommandId: cmd.CommandId, Receipt: convert.Receipt(receipt)}
 	c.auditCommand(cmd, r)
 	return r
+}
+
+// nameOf names a command in a trace.
+func nameOf(cmd *pb.Command) string {
+	switch op := cmd.Op.(type) {
+	case *pb.Command_Emit:
+		return "emit " + op.Emit.GetEvent()
+	case *pb.Command_Join:
+		return "join"
+	case *pb.Command_Leave:
+		return "leave"
+	case *pb.Command_Disconnect:
+		return "disconnect"
+	case *pb.Command_Update:
+		return "update session"
+	case *pb.Command_Tell:
+		return "tell"
+	}
+	return "command"
 }
 
 func (c *commands) perform(cmd *pb.Command, relay *ackRelay) (socketio.Receipt, error) {
@@ -141,7 +166,7 @@ func (s *Server) EmitWithAck(req *pb.EmitWithAckRequest, stream pb.CommandServic
 	out := newOutbox()
 	defer out.close() // the answers of those who are late go nowhere
 	c := commands{srv: s, grant: s.grant(stream.Context()), out: out}
-	r := c.apply(&pb.Command{CommandId: req.CommandId, Op: &pb.Command_Emit{Emit: emit}})
+	r := c.apply(&pb.Command{CommandId: req.CommandId, TraceParent: req.TraceParent, Op: &pb.Command_Emit{Emit: emit}})
 	c.flush.Do()
 	if r.Status != nil {
 		return status.FromProto(r.Status).Err()

@@ -32,6 +32,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	"github.com/sio-edge/sio-edge/internal/trace"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -49,6 +50,8 @@ type Config struct {
 	// Defaults 8 MiB and 100.
 	MaxMessage, MaxStreams int
 	Operations             Operations
+	// Trace follows commands of events that it follows; nil: none.
+	Trace *trace.Tracer
 	// Access decides who may do what. nil: everybody may do everything, which is for loopback.
 	Access *access.Guard
 	// Audit is told what operators do. Default: nobody is.
@@ -135,6 +138,7 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	emitted := s.tails.emitted
 	sockets.Tap.Store(&emitted)
 	settled := func(d group.Settled) {
+		d.Event.Trace.Settled(d.Group, d.Nacked)
 		s.tails.settled(&pb.Settled{Offset: d.Offset, Sid: d.Event.Socket.SID, Group: d.Group, MemberId: d.MemberID, Nacked: d.Nacked}, d.Event)
 	}
 	delivered := s.tails.event
@@ -143,9 +147,14 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 			groups.Settled.Store(&settled)
 			groups.Tap.Store(&delivered)
 		} else {
-			groups.Settled.Store(nil)
+			if cfg.Trace == nil {
+				groups.Settled.Store(nil)
+			}
 			groups.Tap.Store(nil)
 		}
+	}
+	if cfg.Trace != nil {
+		groups.Settled.Store(&settled)
 	}
 	return s
 }

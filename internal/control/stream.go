@@ -222,7 +222,11 @@ func (st *stream) deliver(ctx context.Context) error {
 						return err
 					}
 				}
-				batch.Add(d.ID, d.Attempt, d.Offset, d.PrevSeq, d.Event)
+				parent := ""
+				if d.Event.Trace != nil {
+					parent = d.Event.Trace.Delivered(st.name, st.id, d.Attempt)
+				}
+				batch.Add(d.ID, d.Attempt, d.Offset, d.PrevSeq, d.Event, parent)
 				size += d.Event.Size()
 				n++
 			}
@@ -345,6 +349,9 @@ func (st *stream) reply(replies []convert.Reply) error {
 		d, r := &st.taken[i], &replies[i]
 		if d.Event == nil {
 			continue
+		}
+		if d.Event.Trace != nil {
+			d.Event.Trace.Settled(st.name, false)
 		}
 		if err := st.srv.sockets.Reply(d.Event, r.JSON, r.Attachments, &st.commands.flush); err != nil {
 			st.srv.log.Debug("reply dropped", "group", st.name, "member", st.id, "error", err)

@@ -5,6 +5,7 @@ import type { Outbox } from "./link/outbox";
 import type { Sessions } from "./sessions";
 import type { Socket } from "./socket";
 import { Task, type TaskOwner } from "./task";
+import { withTraceparent } from "./trace";
 
 export { Task };
 
@@ -79,6 +80,7 @@ export class Deliveries implements TaskOwner {
       if (this.done.has(offset)) return this.repeat(d.deliveryId, this.done.answer(offset));
     }
     const task = new Task(d.deliveryId, this.generation, event, this);
+    task.traceParent = d.traceParent;
     if (event.clientEvent === undefined) return this.life(task);
     const socket = this.sessions.find(event);
     if (socket !== undefined) return this.queue(socket, task);
@@ -151,7 +153,7 @@ export class Deliveries implements TaskOwner {
     task.startedAt = Date.now();
     let pending: Promise<unknown> | undefined;
     try {
-      pending = receive(socket, task);
+      pending = task.traceParent === "" ? receive(socket, task) : withTraceparent(task.traceParent, () => receive(socket, task));
     } catch (err) {
       return task.fail(err);
     }

@@ -16,4 +16,5 @@ export { Rooms, type Room, type SocketId } from "./rooms";
 export { type DisconnectReason } from "./reasons";
 export { type ServerOptions } from "./options";
 export { type LinkState, type LinkStatus, Status } from "./link/status";
+export { traceparent, withTraceparent } from "./trace";
 export { EdgeError } from "./link/grpc";

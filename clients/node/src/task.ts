@@ -22,6 +22,8 @@ export class Task {
   answer: Init<SubscribeRequest> | undefined;
   /** When the listeners were started. */
   startedAt = 0;
+  /** Of the trace that follows the event; empty if none does. */
+  traceParent = "";
   over = false;
 
   private holds = 0;

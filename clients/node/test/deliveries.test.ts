@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { traceparent } from "../src/index";
 import { commands, emitted, opened, scripted } from "./fake-edge";
 
 const { serve, attach, errors, edge } = scripted();
@@ -229,4 +230,25 @@ test("handlers: concurrent starts events in order without waiting", async () => 
   await stream.settled(ids[1]);
   await stream.settled(ids[2]).catch(() => {});
   assert.deepEqual(log, [1, 10, -10, -1]);
+});
+
+test("a trace goes on in what listeners send, also later", async () => {
+  const io = serve();
+  const parents: string[] = [];
+  io.on("connection", (socket) => {
+    socket.on("say", async () => {
+      parents.push(traceparent());
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.emit("said");
+    });
+  });
+  const stream = await attach(io);
+  stream.deliver(opened("s1"));
+  const followed = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  for (const traceParent of [followed, ""]) {
+    stream.deliver({ ...emitted("s1", "say"), traceParent });
+    const [command] = await stream.expect((m) => m.commands && commands(m));
+    assert.equal(command.traceParent, traceParent);
+  }
+  assert.deepEqual(parents, [followed, ""]);
 });

@@ -72,9 +72,9 @@ export class FakeStream {
   /** Delivers events in one batch; returns the delivery ids. */
   deliver(...events: any[]): number[] {
     const deliveries = events.map((event) => {
-      const { attempt = 1, ...rest } = event;
+      const { attempt = 1, traceParent = "", ...rest } = event;
       const offset = rest.offset ?? ++this.edge.offset;
-      return { deliveryId: this.nextDelivery++, attempt, event: { namespace: "/", seq: offset, ...rest, offset } };
+      return { deliveryId: this.nextDelivery++, attempt, traceParent, event: { namespace: "/", seq: offset, ...rest, offset } };
     });
     this.send({ deliveries: { deliveries } });
     return deliveries.map((d) => d.deliveryId);

@@ -75,7 +75,7 @@ class Stream:
         if not continued:
             self.send(snapshot=event_service_pb2.Snapshot(sessions=sessions, last=True))
 
-    def deliver(self, *events: event_pb2.Event, attempt: int = 1) -> list[int]:
+    def deliver(self, *events: event_pb2.Event, attempt: int = 1, trace_parent: str = "") -> list[int]:
         """One batch. Returns the delivery ids."""
         batch, ids = [], []
         for event in events:
@@ -83,7 +83,10 @@ class Stream:
             ids.append(self._delivery)
             batch.append(
                 event_service_pb2.Delivery(
-                    delivery_id=self._delivery, attempt=attempt, event=event
+                    delivery_id=self._delivery,
+                    attempt=attempt,
+                    event=event,
+                    trace_parent=trace_parent,
                 )
             )
         self.send(deliveries=event_service_pb2.DeliveryBatch(deliveries=batch))

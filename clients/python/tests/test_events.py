@@ -287,3 +287,21 @@ async def test_long_handlers_are_extended(edge) -> None:
     while not (ack := await stream.next("ack")).done:
         pass
     await sio.shutdown()
+
+
+async def test_a_trace_goes_on(edge: FakeEdge, sio: sio_edge.AsyncServer) -> None:
+    parents = []
+
+    @sio.event
+    async def say(sid: str, text: str) -> None:
+        parents.append(sio_edge.trace_parent.get())
+        await asyncio.sleep(0)
+        await sio.emit("said", text, room=sid)
+
+    a = Client("a")
+    stream = await begin(edge, sio, a)
+    followed = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for parent in (followed, ""):
+        stream.deliver(a.emits("say", "hi"), trace_parent=parent)
+        assert (await stream.command()).trace_parent == parent
+    assert parents == [followed, ""]

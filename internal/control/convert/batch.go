@@ -23,6 +23,7 @@ const (
 	deliveryID         protowire.Number = 1
 	deliveryAttempt    protowire.Number = 2
 	deliveryEvent      protowire.Number = 3
+	deliveryTrace      protowire.Number = 4
 	eventOffset        protowire.Number = 1
 	eventSid           protowire.Number = 2
 	eventNamespace     protowire.Number = 3
@@ -57,8 +58,8 @@ func (b *Batch) Wire() []byte {
 	return b.b[start:]
 }
 
-// Add appends a delivery.
-func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socketio.Event) {
+// Add appends a delivery, with its traceparent unless that is empty.
+func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socketio.Event, traceParent string) {
 	if len(b.b) == 0 {
 		b.Reset()
 	}
@@ -83,7 +84,7 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 	} else {
 		event += 1 + sizeOpened(client)
 	}
-	delivery := sizeVarint(id) + sizeVarint(uint64(attempt)) + 1 + sizeOpened(event)
+	delivery := sizeVarint(id) + sizeVarint(uint64(attempt)) + 1 + sizeOpened(event) + sizeBytes(len(traceParent))
 
 	w := slices.Grow(b.b, delivery+sizeOfHead)
 	w = openMessage(w, batchDelivery, delivery)
@@ -99,7 +100,7 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 	w = appendVarint(w, timestampSeconds, seconds)
 	w = appendVarint(w, timestampNanos, nanos)
 	if kind != nil {
-		b.b = append(w, kind...)
+		b.b = appendText(append(w, kind...), deliveryTrace, traceParent)
 		return
 	}
 	w = openMessage(w, eventClientEvent, client)
@@ -112,7 +113,8 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 		w = append(openMessage(w, payloadAttachments, len(a)), a...)
 	}
 	w = appendFlag(w, clientWantsReply, ev.WantsReply)
-	b.b = appendFlag(w, clientNumericName, ev.NumericName)
+	w = appendFlag(w, clientNumericName, ev.NumericName)
+	b.b = appendText(w, deliveryTrace, traceParent)
 }
 
 // Fields with their zero value are not written, as in generated code. All numbers here are below

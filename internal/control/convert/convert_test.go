@@ -43,10 +43,11 @@ func events() []*socketio.Event {
 func TestABatchSaysTheSameAsMessagesOfTheirOwn(t *testing.T) {
 	var b Batch
 	all := events()
+	parents := []string{"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	for round := range all {
 		b.Reset()
 		for i := range all { // another order each time, so that every kind follows every other
-			b.Add(uint64(i+1), 2, 9, 0, all[(i+round)%len(all)])
+			b.Add(uint64(i+1), 2, 9, 0, all[(i+round)%len(all)], parents[i%len(parents)])
 		}
 		var got pb.SubscribeResponse
 		if err := proto.Unmarshal(b.Wire(), &got); err != nil {
@@ -54,7 +55,7 @@ func TestABatchSaysTheSameAsMessagesOfTheirOwn(t *testing.T) {
 		}
 		for i, d := range got.GetDeliveries().Deliveries {
 			want := Event(9, all[(i+round)%len(all)])
-			if d.DeliveryId != uint64(i+1) || d.Attempt != 2 || !proto.Equal(d.Event, want) {
+			if d.DeliveryId != uint64(i+1) || d.Attempt != 2 || d.TraceParent != parents[i%len(parents)] || !proto.Equal(d.Event, want) {
 				t.Errorf("round %d: %v\nwant %v", round, d, want)
 			}
 		}
@@ -67,7 +68,7 @@ func TestABatchAllocatesNothingOnceItHasGrown(t *testing.T) {
 	fill := func() {
 		b.Reset()
 		for i := range 64 {
-			b.Add(uint64(i), 1, uint64(i), 0, ev)
+			b.Add(uint64(i), 1, uint64(i), 0, ev, "")
 		}
 		b.Wire()
 	}

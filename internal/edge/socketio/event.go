@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
+	"github.com/sio-edge/sio-edge/internal/trace"
 )
 
 // Kind is what happened to a session.
@@ -22,25 +23,26 @@ const (
 // Event is something that happened to one session. It is written by this package before
 // Backend.Deliver and never changed afterwards, so that any number of groups may share it.
 type Event struct {
-	Kind   Kind
-	Socket *Socket // whose; gives the sid and the namespace
-	Seq    uint64  // position in the history of Socket, from 1; 0 for ConnectRequested
-	At     time.Time
+	Kind Kind
+	// Held is set for an event that no group may see before Backend.Release: what it tells is
+	// not on disk yet. Those after it of the same Socket wait behind it.
+	Held        bool
+	NumericName bool    // of a ClientEvent: the client sent the name as a JSON number
+	WantsReply  bool    // of a ClientEvent
+	Socket      *Socket // whose; gives the sid and the namespace
+	Seq         uint64  // position in the history of Socket, from 1; 0 for ConnectRequested
+	At          time.Time
 
 	// Of a ClientEvent. Name, Args and Attachments share the buffer that the client's bytes
 	// were read into.
 	Name        string
-	NumericName bool     // the client sent the name as a JSON number
-	Args        []byte   // a JSON array, checked, as the client wrote it
-	Attachments [][]byte // one for each placeholder in Args
-	WantsReply  bool
-	ackID       uint64 // what a reply has to carry
+	Args        []byte       // a JSON array, checked, as the client wrote it
+	Attachments [][]byte     // one for each placeholder in Args
+	Trace       *trace.Event // nil: nobody follows it
+	ackID       uint64       // what a reply has to carry
 
 	// Of every other kind.
 	Life *Life
-	// Held is set for an event that no group may see before Backend.Release: what it tells is
-	// not on disk yet. Those after it of the same Socket wait behind it.
-	Held bool
 
 	request *request // of a ConnectRequested: who waits for the decision
 }

@@ -197,9 +197,13 @@ func (s *Socket) receive(c *client, p *sio.Packet) {
 		c.fail(ForcedServerClose) // before it was let in
 		return
 	}
-	s.deliver(&Event{Kind: ClientEvent, NumericName: p.NumericName, Args: p.Data, Attachments: p.Attachments,
+	ev := &Event{Kind: ClientEvent, NumericName: p.NumericName, Args: p.Data, Attachments: p.Attachments,
 		// The name lies in the packet's buffer, which nobody writes to any more.
-		Name: unsafe.String(unsafe.SliceData(p.Name), len(p.Name)), WantsReply: p.HasID, ackID: p.ID})
+		Name: unsafe.String(unsafe.SliceData(p.Name), len(p.Name)), WantsReply: p.HasID, ackID: p.ID}
+	if t := s.Nsp.srv.cfg.Trace; t != nil {
+		ev.Trace = t.Follow(time.Now(), s.Nsp.Name, ev.Name, s.SID, ev.Size())
+	}
+	s.deliver(ev)
 }
 
 // Unpause reads again from a client that a full queue had stopped. Any goroutine may call it,

@@ -19,6 +19,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/sio"
+	"github.com/sio-edge/sio-edge/internal/trace"
 )
 
 // Config is what a Server is told. The zero value of a field means its default.
@@ -89,6 +90,8 @@ type Config struct {
 	Audit *slog.Logger
 	// Unproven is told of every token that was not good. It is called often under attack.
 	Unproven func(namespace, remoteAddr string, err error)
+	// Trace follows some of the client events; nil: none.
+	Trace *trace.Tracer
 }
 
 func (c Config) withDefaults() Config {

@@ -1,5 +1,6 @@
 import type { Command } from "../gen/sioedge/v1/command";
 import { writeSubscribeRequest, type DeliveryRange, type Nack, type SubscribeRequest } from "../gen/sioedge/v1/event_service";
+import { traceparent } from "../trace";
 import { type Init, Writer } from "../wire/index";
 
 type Request = Init<SubscribeRequest>;
@@ -64,6 +65,8 @@ export class Outbox {
 
   /** Queues a command. */
   command(out: Outgoing): void {
+    const parent = traceparent();
+    if (parent !== "") out.command.traceParent = parent;
     if (out.keep) {
       this.kept.push(out);
       this.keptBytes += out.size;

@@ -17,6 +17,7 @@ from sio_edge.server import AsyncServer
 from sio_edge.sockets import Socket
 from sio_edge.status import Reason, State, Status
 from sio_edge.sync import Server
+from sio_edge.trace import trace_parent
 
 __version__ = "0.1.0"
 
@@ -35,4 +36,5 @@ __all__ = [
     "State",
     "Status",
     "exceptions",
+    "trace_parent",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from sio_edge._gen.sioedge.v1 import event_pb2, event_service_pb2
 from sio_edge.outbox import Outbox, Request
 from sio_edge.sockets import Socket, Table
+from sio_edge.trace import trace_parent
 
 # What a handler's end gives: the decision on a connect request, the reply to a client as the bytes
 # of a Payload, or nothing.
@@ -32,12 +33,13 @@ class Unretryable(Exception):
 class Delivery:
     """An event that is waiting for its handler or being handled."""
 
-    __slots__ = ("attempt", "event", "id", "sock", "started", "stream", "taken")
+    __slots__ = ("attempt", "event", "id", "parent", "sock", "started", "stream", "taken")
 
     def __init__(
         self, delivery: event_service_pb2.Delivery, sock: Socket, stream: int, taken: float
     ) -> None:
         self.event = delivery.event
+        self.parent = delivery.trace_parent
         self.sock = sock
         self.started = False
         self.given(delivery, stream, taken)
@@ -183,6 +185,8 @@ class Deliveries:
     async def _run(self, item: Delivery) -> None:
         item.started = True
         event = item.event
+        if item.parent or trace_parent.get():  # this task handles one event after the other
+            trace_parent.set(item.parent)
         try:
             answer = await self._handle(item.sock, event)
         except Exception as error:

@@ -13,6 +13,7 @@ from typing import cast
 
 from sio_edge._gen.sioedge.v1 import command_pb2, event_service_pb2
 from sio_edge.exceptions import DisconnectedError, EdgeError
+from sio_edge.trace import trace_parent
 
 Request = event_service_pb2.SubscribeRequest
 
@@ -141,6 +142,9 @@ class Outbox:
         """Adds a command and returns its key. `future` gets the Receipt or an EdgeError."""
         self._number += 1
         command.command_id = key = f"{self._prefix}{self._number}"
+        parent = trace_parent.get()
+        if parent:
+            command.trace_parent = parent
         pending = _Pending(self._number, command, future)
         if pending.volatile and not self._open:
             if future is not None:

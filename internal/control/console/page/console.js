@@ -35,17 +35,13 @@ async function refresh(figures = false) {
   }
   busy = true;
   try {
-    if (figures) look(await scrape());
+    const metrics = figures ? scrape() : undefined;
     drawEdge((await call("AdminService/GetEdge")).edge);
+    if (metrics) look(await metrics);
     const many = Number(edge.openSessions ?? 0) + Number(edge.suspendedSessions ?? 0) > 20_000;
-    if (!many || again || rounds++ % 10 === 0) {
-      drawGroups((await call("AdminService/ListGroups")).groups ?? []);
-      await drawSessions();
-      await drawSlow();
-    }
-    await drawRefused();
-    await drawLetters();
-    await drawSession();
+    const groups = async () => drawGroups((await call("AdminService/ListGroups")).groups ?? []);
+    const lists = !many || again || rounds++ % 10 === 0 ? [groups(), drawSessions(), drawSlow()] : [];
+    await Promise.all([...lists, drawRefused(), drawLetters(), drawSession()]);
   } catch (error) {
     trouble(error);
   } finally {

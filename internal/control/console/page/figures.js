@@ -9,11 +9,19 @@ const places = 120; // seconds that curves reach back
 class History {
   #values = new Map();
   #totals = new Map();
+  #looked = performance.now();
+  seconds = 1; // since the look before: so many places does a value fill
+
+  /** Begins a look. */
+  begin(now) {
+    this.seconds = Math.min(Math.max(Math.round((now - this.#looked) / 1000), 1), places);
+    this.#looked = now;
+  }
 
   add(name, value) {
     const list = this.#values.get(name) ?? [];
-    list.push(value);
-    if (list.length > places) list.shift();
+    for (let i = 0; i < this.seconds; i++) list.push(value);
+    list.splice(0, Math.max(list.length - places, 0));
     this.#values.set(name, list);
   }
 
@@ -91,6 +99,7 @@ const stages = [
 export function look(all) {
   const s = new Scrape(all);
   const now = performance.now();
+  history.begin(now);
   history.add("connections", s.sum("connections"));
   history.add("sessions", s.sum("sessions", { state: "open" }));
   history.add("suspended", s.sum("sessions", { state: "suspended" }));
@@ -110,8 +119,8 @@ export function look(all) {
     if (m.name === "group_backlog_oldest_seconds") history.add(`lag of ${group}`, m.value);
     if (m.name === "group_event_seconds_count") found.set(`group ${group}`, s.buckets("group_event_seconds", group));
   }
-  looks.push(found);
-  if (looks.length > places) looks.shift();
+  for (let i = 0; i < history.seconds; i++) looks.push(found);
+  looks.splice(0, Math.max(looks.length - places, 0));
   tiles(s);
   $("#traffic").replaceChildren(curves([{ of: history.of("events"), as: "up" }, { of: history.of("recipients"), as: "down" }], places, rate));
   $("#stages").replaceChildren(

@@ -44,9 +44,10 @@ export class Strip {
     }
     root.append(svg("path", { class: "floor", d: `M0 ${floor}H${width}` }));
     for (let ago = 30; ago < reach; ago += 30) root.append(svg("text", { x: x(now - ago * 1000), y: height - 1, "text-anchor": "middle" }, `${ago} s ago`));
+    let named = 0;
     for (const m of this.#marks) {
       const at = x(m.time).toFixed(1);
-      if (m.text) root.append(svg("path", { class: m.kind, d: `M${at} 4V${floor}` }), svg("text", { class: m.kind, x: Number(at) + 4, y: 12 }, m.text));
+      if (m.text) root.append(svg("path", { class: m.kind, d: `M${at} 4V${floor}` }), svg("text", { class: m.kind, x: Number(at) + 4, y: 11 + 11 * (named++ % 2) }, m.text));
       else if (m.kind === "down") root.append(svg("path", { class: "down", d: `M${at} ${floor + 2}v8` }));
       else root.append(svg("circle", { class: m.kind, cx: at, cy: y(m.took).toFixed(1), r: 2.6 }));
     }
