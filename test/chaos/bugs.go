@@ -166,9 +166,9 @@ func redRun(ctx context.Context, dir, flags, check string) error {
 	return nil
 }
 
-// copyTree copies what the Go build needs of what git tracks.
+// copyTree copies what the Go build and the tests need of what git tracks.
 func copyTree(ctx context.Context, from, to string) error {
-	out, err := command(ctx, from, "git", "ls-files", "-z", "--", "*.go", "go.mod", "go.sum", "*/testdata/*")
+	out, err := command(ctx, from, "git", "ls-files", "-z", "--", "*.go", "go.mod", "go.sum", "*/testdata/*", "cmd", "internal", "proto")
 	if err != nil {
 		return err
 	}
