@@ -10,6 +10,7 @@ import (
 
 // apply makes the changes of the batch, in the order of keys: neighbours share their pages.
 func (b *batch) apply(tx *bbolt.Tx) error {
+	b.grown = 0
 	changes := make([]change, 0, len(b.values))
 	for c := range b.values {
 		changes = append(changes, c)
@@ -28,6 +29,7 @@ func (b *batch) apply(tx *bbolt.Tx) error {
 		if err := w.done(); err != nil {
 			return err
 		}
+		b.grown += w.grown
 	}
 	for len(changes) > 0 {
 		w, err := openPlace(tx, changes[0].place())
@@ -47,6 +49,7 @@ func (b *batch) apply(tx *bbolt.Tx) error {
 		if err := w.done(); err != nil {
 			return err
 		}
+		b.grown += w.grown
 		changes = changes[n:]
 	}
 	return nil
@@ -60,6 +63,7 @@ type writer struct {
 	bucket *bbolt.Bucket // nil: there is none yet
 	tally  tally
 	was    tally
+	grown  int64 // bytes of records, with their keys
 }
 
 func openPlace(tx *bbolt.Tx, p place) (*writer, error) {
@@ -107,6 +111,7 @@ func (w *writer) put(c change, value []byte) error {
 	record := appendRecord(make([]byte, 0, len(value)+crcSize), c, value)
 	w.tally.records++
 	w.tally.sum ^= check(record)
+	w.grown += int64(len(key) + len(record))
 	return w.bucket.Put(key, record)
 }
 
@@ -117,6 +122,7 @@ func (w *writer) forget(old []byte) error {
 	}
 	w.tally.records--
 	w.tally.sum ^= check(old)
+	w.grown -= int64(keySize + len(old))
 	return nil
 }
 

@@ -40,6 +40,7 @@ type batch struct {
 	values  map[change]value
 	cuts    map[place][]cut
 	waiters []func(error)
+	grown   int64 // by how many bytes of records apply has made the file richer
 }
 
 // value is the newest bytes of a record; nil removes it.

@@ -165,6 +165,7 @@ func (s *Store) commit(b *batch) error {
 	case err == nil:
 		s.mu.Lock()
 		s.stats.FileBytes = size
+		s.file.live += b.grown
 		s.mu.Unlock()
 	case isDamage(err):
 		s.swapping.Lock()
@@ -265,8 +266,7 @@ func (s *Store) busy() bool {
 	if s.file == nil {
 		return false
 	}
-	used, free := s.file.space()
-	return used >= s.opt.Shrink && free > used/2
+	return s.wasteful()
 }
 
 // tend does what is due now and then: it looks at the room of the disk and at that in the file.

@@ -26,6 +26,10 @@ type file struct {
 	// half is set when a commit failed that can be read all the same: its last write was refused,
 	// but the system shows it. The next commit would be built on what may not be on disk.
 	half bool
+	// live is the bytes of keys and records, and packed what the file took for each of them when it
+	// was written in one go; 0: it was not, or with next to nothing in it.
+	live   int64
+	packed float64
 
 	begin sync.Mutex // held while a transaction begins
 	ruin  error      // what bbolt panicked with, guarded by begin: its locks may be held for ever
@@ -181,17 +185,17 @@ func isUnsure(err error) bool {
 }
 
 // writeFile makes a file that holds what put puts. It is on disk under its name when writeFile
-// returns, but for the name itself.
-func writeFile(path string, opt *Options, id Identity, put func(put func(change, []byte) error) error) (err error) {
+// returns, but for the name itself. live is the bytes of keys and records in it.
+func writeFile(path string, opt *Options, id Identity, put func(put func(change, []byte) error) error) (live int64, err error) {
 	const portion = 8 << 20 // bytes of a transaction
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return 0, err
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MaxSize: opt.MaxSize,
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if e := db.Close(); err == nil {
@@ -214,14 +218,16 @@ func writeFile(path string, opt *Options, id Identity, put func(put func(change,
 		return meta.Put(metaKey, appendIdentity(nil, id))
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var b batch
 	size := 0
 	flush := func() error {
 		taken := b.take()
 		size = 0
-		return guarded(func() error { return db.Update(taken.apply) })
+		err := guarded(func() error { return db.Update(taken.apply) })
+		live += taken.grown
+		return err
 	}
 	err = put(func(c change, v []byte) error {
 		b.put(c, append(make([]byte, 0, len(v)), v...), false)
@@ -236,7 +242,7 @@ func writeFile(path string, opt *Options, id Identity, put func(put func(change,
 	if err == nil {
 		err = db.Sync()
 	}
-	return err
+	return live, err
 }
 
 func syncDir(dir string) error {

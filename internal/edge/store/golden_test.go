@@ -64,7 +64,7 @@ func writeGolden(t *testing.T, path string, want map[change]string) {
 	t.Helper()
 	raw := filepath.Join(t.TempDir(), "edge.db")
 	opt := Options{}.withDefaults()
-	err := writeFile(raw, &opt, Identity{"edge-golden", "log", 7}, func(put func(change, []byte) error) error {
+	_, err := writeFile(raw, &opt, Identity{"edge-golden", "log", 7}, func(put func(change, []byte) error) error {
 		for c, v := range want {
 			if err := put(c, []byte(v)); err != nil {
 				return err

@@ -19,6 +19,7 @@ type finding struct {
 	id     Identity
 	pages  int                  // that can be reached
 	faults []string             // what is wrong, the first few
+	live   int64                // bytes of keys and records that passed their check
 	places map[place]*inventory // what there is, and what there should be
 
 	restored bool // put in place by Restore and not opened since
@@ -425,6 +426,7 @@ func (in *inspector) records(p place) visit {
 			return
 		}
 		found.good++
+		in.live += int64(len(key) + len(value))
 		found.top = max(found.top, c.key)
 		if in.yield != nil {
 			if err := in.yield(c, record); err != nil {

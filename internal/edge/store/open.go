@@ -102,7 +102,9 @@ func (s *Store) make() error {
 
 // write makes the file that is to take the place of the present one.
 func (s *Store) write(put func(func(change, []byte) error) error) error {
-	return writeFile(s.path+".new", &s.opt, s.Identity, put)
+	live, err := writeFile(s.path+".new", &s.opt, s.Identity, put)
+	s.written = live
+	return err
 }
 
 // install gives what write has made its name and opens it.
@@ -117,6 +119,10 @@ func (s *Store) install() error {
 	fresh, err := openFile(f, &s.opt)
 	if err != nil {
 		return err
+	}
+	fresh.live = s.written
+	if used, _ := fresh.space(); used >= s.opt.Shrink/4 {
+		fresh.packed = float64(used) / float64(max(fresh.live, 1))
 	}
 	s.file = fresh
 	return nil
@@ -159,6 +165,7 @@ func (s *Store) adopt() error {
 	if s.file, err = openFile(f, &s.opt); err != nil {
 		return err
 	}
+	s.file.live = found.live
 	if err := s.shrink(); err != nil {
 		s.opt.Log.Warn("store not compacted", "store", s.path, "error", err)
 		if s.file == nil {
@@ -288,13 +295,24 @@ func thousands(n int) string {
 	return s
 }
 
-// shrink rewrites a file of which more than half is free: it never grows smaller by itself.
+// shrink rewrites a file that is wasteful: it never grows smaller by itself.
 func (s *Store) shrink() error {
-	used, free := s.file.space()
-	if used < s.opt.Shrink || free <= used/2 {
+	if !s.wasteful() {
 		return nil
 	}
 	return s.rewrite(s.file.os)
+}
+
+// wasteful says whether more than half of the file is free, or its pages are so sparse that it is
+// nearly twice what it holds: bbolt merges only pages that are less than a quarter full. Records
+// of which but one fits into a page do not get denser by writing them again.
+func (s *Store) wasteful() bool {
+	used, free := s.file.space()
+	if used < s.opt.Shrink {
+		return false
+	}
+	ratio := float64(used) / float64(max(s.file.live, 1))
+	return free > used/2 || ratio > 1.7 && ratio > 1.25*s.file.packed
 }
 
 // rewrite copies what is in the present file, open as f, into a new one that takes its place. An

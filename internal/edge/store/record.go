@@ -11,7 +11,11 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-const crcSize = 4
+// The bytes of a key and of a check.
+const (
+	keySize = 8
+	crcSize = 4
+)
 
 // format is the version of what the records look like. A newer one is not touched.
 const format = 1

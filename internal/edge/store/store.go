@@ -126,7 +126,8 @@ type Store struct {
 	looked  time.Time // for what can be shrunk
 	felt    time.Time // for room
 	wasLow  bool
-	unsure  bool // a sync has failed: the file must be rewritten before it is used again
+	written int64 // live bytes of the file that write has made
+	unsure  bool  // a sync has failed: the file must be rewritten before it is used again
 	closeMu sync.Mutex
 }
 
