@@ -27,7 +27,7 @@ func (r row) name() string { return r.id + "/" + r.input }
 // rows is the corpus in order.
 func rows() []row {
 	return slices.Concat(tcpRows, headRows, requestRows, originRows, handshakeRows, pollingRows,
-		webSocketRows, upgradeRows, engineRows, packetRows(), jsonRows, namespaceRows, ackRows, resumeRows)
+		webSocketRows, upgradeRows, engineRows, packetRows(), jsonRows, namespaceRows, ackRows, resumeRows, controlRows)
 }
 
 // sends is a row of raw bytes that are answered without a handler: this status and text, then the
