@@ -119,7 +119,7 @@ func (b *bug) try(ctx context.Context, tree string) error {
 	if err := copyTree(ctx, tree, dir); err != nil {
 		return err
 	}
-	if out, err := command(ctx, dir, "git", "apply", b.file); err != nil {
+	if out, err := command(ctx, dir, "git", "apply", "-C1", b.file); err != nil {
 		return fmt.Errorf("the patch does not apply: %s", out)
 	}
 	words := strings.Fields(b.check)

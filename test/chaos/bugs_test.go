@@ -22,7 +22,7 @@ func TestTheSeededBugsFitTheTree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command("git", "apply", "--check", path)
+		cmd := exec.Command("git", "apply", "-C1", "--check", path)
 		cmd.Dir = "../.."
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s does not apply: make the same change to the code as it is now, and keep its git diff under the words at the top: %s", b.name, strings.TrimSpace(string(out)))
