@@ -8,17 +8,18 @@ import (
 // withheld are the fields that hold what clients and applications say to each other, or secrets of
 // theirs: who looks after the edge does without.
 var withheld = map[protoreflect.FullName]bool{
-	"sioedge.v1.Session.attributes":         true,
-	"sioedge.v1.Handshake.query":            true,
-	"sioedge.v1.Handshake.headers":          true,
-	"sioedge.v1.ConnectRequested.auth_json": true,
-	"sioedge.v1.Opened.auth_json":           true,
-	"sioedge.v1.Resumed.auth_json":          true,
-	"sioedge.v1.Session.auth_json":          true,
-	"sioedge.v1.ClientEvent.payload":        true,
-	"sioedge.v1.Emit.payload":               true,
-	"sioedge.v1.Emit.args":                  true,
-	"sioedge.v1.Settled.reply":              true,
+	"sioedge.v1.Session.attributes":          true,
+	"sioedge.v1.Handshake.query":             true,
+	"sioedge.v1.Handshake.headers":           true,
+	"sioedge.v1.ConnectRequested.attributes": true,
+	"sioedge.v1.ConnectRequested.auth_json":  true,
+	"sioedge.v1.Opened.auth_json":            true,
+	"sioedge.v1.Resumed.auth_json":           true,
+	"sioedge.v1.Session.auth_json":           true,
+	"sioedge.v1.ClientEvent.payload":         true,
+	"sioedge.v1.Emit.payload":                true,
+	"sioedge.v1.Emit.args":                   true,
+	"sioedge.v1.Settled.reply":               true,
 }
 
 // Withhold removes what people who run the edge have no business with from a message that nobody
