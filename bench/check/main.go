@@ -3,12 +3,13 @@
 //
 // Figures are kept as ratios to calibration loops that are measured in the same minutes, so that
 // they hold on a slower or busier machine; of several rounds the fastest counts, for disturbances
-// only ever add. Allocations are compared as they are.
+// only ever add. They do not hold from one kind of processor to another, so each has its own; on
+// one that nobody has measured the slowest of the others counts. Allocations are compared as they
+// are.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -53,50 +54,50 @@ var steps = []step{
 	{"commit", "internal/bench", "BenchmarkCommit", compute},
 }
 
-// figure is what is kept of a step.
-type figure struct {
-	Ratio  float64 `json:"ratio"` // to the calibration loop
-	Allocs float64 `json:"allocs"`
+// effort is how hard it is tried.
+type effort struct {
+	usual, most int     // rounds of everything. A step that seems slower after the usual ones gets more: what disturbed it passes, a regression stays
+	benchtime   string  // of one benchmark in one round
+	tolerance   float64 // how much slower than its baseline a step may be
 }
 
-// Rounds of everything. A step that seems slower after the usual ones gets as many more: what
-// disturbed it passes, a regression stays.
-const (
-	usual = 10
-	most  = 30
+var (
+	full  = effort{10, 30, "60ms", tolerance}
+	short = effort{2, 20, "5000x", 3} // finds what is of another order, and allocations
 )
 
 func main() {
-	update := flag.Bool("update", false, "keep the figures of this run as the new baseline")
-	baseline := flag.String("baseline", filepath.Join("bench", "baseline.json"), "file of the figures to compare with")
+	update := flag.Bool("update", false, "keep the figures of this run as the new baseline of this kind of processor")
+	quick := flag.Bool("short", false, "look for allocations, and for what is three times as slow")
+	file := flag.String("baseline", filepath.Join("bench", "baseline.json"), "file of the figures to compare with")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := check(ctx, *baseline, *update); err != nil {
+	e := full
+	if *quick {
+		e = short
+	}
+	if err := check(ctx, *file, *update, e); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-check:", err)
 		os.Exit(1)
 	}
 }
 
-func check(ctx context.Context, baseline string, update bool) error {
-	var kept map[string]figure
-	if !update {
-		b, err := os.ReadFile(baseline)
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal(b, &kept); err != nil {
-			return fmt.Errorf("%s: %w", baseline, err)
-		}
+func check(ctx context.Context, file string, update bool, e effort) error {
+	kept, err := readBaseline(file)
+	if err != nil {
+		return err
 	}
+	on := processor()
+	was, known := kept.of(on)
 	m, err := build(ctx)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(m.dir)
-	for round := range most {
+	for round := range e.most {
 		fmt.Fprintf(os.Stderr, "round %d\n", round+1)
-		if err := m.round(ctx); err != nil {
+		if err := m.round(ctx, e.benchtime); err != nil {
 			return err
 		}
 		for _, s := range steps {
@@ -104,30 +105,29 @@ func check(ctx context.Context, baseline string, update bool) error {
 				return fmt.Errorf("%s: %s or %s did not run", s.name, s.benchmark, s.loop)
 			}
 		}
-		if !update && round+1 >= usual && len(worse(kept, m.figures())) == 0 {
+		if !update && round+1 >= e.usual && len(worse(was, m.figures(), e.tolerance)) == 0 {
 			break
 		}
 	}
-	now := m.figures()
 	if update {
-		b, err := json.MarshalIndent(now, "", "  ")
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(baseline, append(b, '\n'), 0o644)
+		kept[on] = m.figures()
+		return kept.write(file)
 	}
-	return compare(kept, now, m.best)
+	if !known {
+		fmt.Printf("%s: nobody has measured this kind of processor; the slowest of the others counts (--update keeps its figures)\n", on)
+	}
+	return compare(was, m.figures(), m.best, e.tolerance)
 }
 
 // worse is the steps that are slower or allocate more than they did, and why.
-func worse(kept, now map[string]figure) map[string]string {
+func worse(kept, now map[string]figure, slower float64) map[string]string {
 	why := make(map[string]string)
 	for _, s := range steps {
 		was, is := kept[s.name], now[s.name]
 		switch {
 		case was.Ratio == 0:
 			why[s.name] = "not in the baseline: run with --update"
-		case is.Ratio > was.Ratio*tolerance:
+		case is.Ratio > was.Ratio*slower:
 			why[s.name] = "slower"
 		case is.Allocs > was.Allocs*tolerance:
 			why[s.name] = fmt.Sprintf("%g allocations before", was.Allocs)
@@ -137,8 +137,8 @@ func worse(kept, now map[string]figure) map[string]string {
 }
 
 // compare prints every step and fails if one has become worse.
-func compare(kept, now map[string]figure, best map[string]measurement) error {
-	why := worse(kept, now)
+func compare(kept, now map[string]figure, best map[string]measurement, slower float64) error {
+	why := worse(kept, now, slower)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "step\tns\tto calibration\tbaseline\tchange\tallocations\t")
 	for _, s := range steps {
@@ -184,9 +184,9 @@ func build(ctx context.Context) (*measurements, error) {
 }
 
 // round runs everything once.
-func (m *measurements) round(ctx context.Context) error {
+func (m *measurements) round(ctx context.Context, benchtime string) error {
 	for _, f := range m.folders {
-		cmd := exec.CommandContext(ctx, filepath.Join(m.dir, binary(f)), "-test.run", "^$", "-test.bench", pattern(f), "-test.benchtime", "60ms", "-test.benchmem", "-test.cpu", "1")
+		cmd := exec.CommandContext(ctx, filepath.Join(m.dir, binary(f)), "-test.run", "^$", "-test.bench", pattern(f), "-test.benchtime", benchtime, "-test.benchmem", "-test.cpu", "1")
 		cmd.Dir, cmd.Env = f, memoryOnly(os.Environ())
 		out, err := cmd.Output()
 		if err != nil {

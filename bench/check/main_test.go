@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,14 +30,36 @@ func TestWorse(t *testing.T) {
 	} {
 		now := maps.Clone(kept)
 		now["parse"] = tt.is
-		if got := strings.Join(slices.Sorted(maps.Keys(worse(kept, now))), " "); got != tt.want {
+		if got := strings.Join(slices.Sorted(maps.Keys(worse(kept, now, tolerance))), " "); got != tt.want {
 			t.Errorf("%s: worse are %q, want %q", tt.name, got, tt.want)
 		}
 	}
 	unknown := maps.Clone(kept)
 	delete(unknown, "route")
-	if why := worse(unknown, kept); why["route"] == "" {
+	if why := worse(unknown, kept, tolerance); why["route"] == "" {
 		t.Error("a step without a baseline passes")
+	}
+}
+
+func TestBaselineOfAnUnknownProcessor(t *testing.T) {
+	b := baseline{
+		"a": {"parse": {1, 3}, "route": {2, 0}},
+		"b": {"parse": {3, 2}, "route": {1, 0}},
+	}
+	if got, known := b.of("a"); !known || got["parse"] != (figure{1, 3}) {
+		t.Errorf("of a: %v, %v", got, known)
+	}
+	if got, known := b.of("c"); known || got["parse"] != (figure{3, 3}) || got["route"] != (figure{2, 0}) {
+		t.Errorf("of c: %v, %v", got, known)
+	}
+}
+
+// The short form of make bench-check: no step allocates more than it did, or has become slow
+// beyond any doubt.
+func TestShort(t *testing.T) {
+	t.Chdir(filepath.Join("..", ".."))
+	if err := check(t.Context(), filepath.Join("bench", "baseline.json"), false, short); err != nil {
+		t.Error(err)
 	}
 }
 

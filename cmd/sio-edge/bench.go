@@ -28,9 +28,19 @@ type benchCmd struct {
 
 // Help is shown by --help.
 func (benchCmd) Help() string {
-	return `Examples:
+	return `Opens real connections, checks every answer, and tells how many came and how long they took. It
+fails if one was lost, wrong or out of order.
+
+A scenario is a kind and its numbers: echo-100x10 keeps 10 events outstanding on each of 100
+connections, echo-20x1@2000 sends 2000 a second over 20, broadcast-5000 and idle-10000 have so many
+connections, rooms-1000x10 has 1000 rooms of 10 sessions, churn-64 connects and leaves, 64 at once,
+polling-200 and upgrade-32 begin with HTTP. Idle and churn need no backend that answers.
+
+Examples:
   sio-edge bench --short
-  sio-edge bench --url http://10.0.0.7:3000/socket.io/ --scenarios echo-1000x1,idle-5000 --rounds 1`
+  sio-edge bench --scenarios echo-100x10,broadcast-5000 --pid "$(pidof -s sio-edge)"
+  sio-edge bench --url http://10.0.0.7:3000/socket.io/ --scenarios echo-1000x1,idle-5000 --rounds 1
+  sio-edge bench --scenarios churn-64 --auth '{"token":"t"}' --json runs.json`
 }
 
 // Run puts load on a server and tells what came of it. An answer that was lost, wrong or out of
