@@ -71,7 +71,7 @@ func TestTokenOfHandshake(t *testing.T) {
 	}}, f)
 	e.do("GET", "EIO=4&transport=polling", "", "Authorization", "Bearer x", "X-Other", "y")
 	h := f.last().Handshake
-	if h.Token != "Bearer x" || strings.Contains(strings.Join(h.Headers, " "), "Bearer") || !strings.Contains(strings.Join(h.Headers, " "), "x-other y") {
-		t.Errorf("%q %q", h.Token, h.Headers)
+	if h.Token == nil || *h.Token != "Bearer x" || strings.Contains(strings.Join(h.Headers, " "), "Bearer") || !strings.Contains(strings.Join(h.Headers, " "), "x-other y") {
+		t.Errorf("%v %q", h.Token, h.Headers)
 	}
 }

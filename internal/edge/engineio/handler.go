@@ -64,7 +64,7 @@ type Handshake struct {
 	Path       string
 	RawQuery   string
 	Headers    []string // name, value, name, value, …; names lower-case, repeated ones joined with ", "
-	Token      string   // a credential that is in none of the above; see Config.Token
+	Token      *string  // a credential that is in none of the above, see Config.Token; nil: none
 	Transport  string   // "polling" or "websocket"
 	Secure     bool     // came over TLS
 	At         time.Time

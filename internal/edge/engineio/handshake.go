@@ -73,7 +73,6 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 	text := append(buf[:0], sid...)
 	text = append(text, r.RemoteAddr...)
 	text = append(text, r.URL.RawQuery...)
-	text = append(text, token...)
 	ownPath := r.URL.Path != s.path
 	if ownPath {
 		text = append(text, r.URL.Path...)
@@ -100,12 +99,15 @@ func (s *Server) handshake(r *http.Request, transport, sid string) (string, *Han
 	h := &Handshake{
 		RemoteAddr: cut(len(r.RemoteAddr)),
 		RawQuery:   cut(len(r.URL.RawQuery)),
-		Token:      cut(len(token)),
 		Path:       s.path,
 		Transport:  transport,
 		Secure:     secure(r),
 		At:         time.Now(),
 		Headers:    make([]string, 0, 2*len(headers)),
+	}
+	if token != "" {
+		token = strings.Clone(token)
+		h.Token = &token
 	}
 	if ownPath {
 		h.Path = cut(len(r.URL.Path))

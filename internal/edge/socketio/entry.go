@@ -86,7 +86,10 @@ func match(pattern, name string) bool {
 func (r *request) show() string {
 	token, rest := sio.StringKey(r.auth, "token")
 	if token == "" || r.c.srv.cfg.NoAuthToken {
-		return r.c.conn.Handshake.Token
+		if t := r.c.conn.Handshake.Token; t != nil {
+			return *t
+		}
+		return ""
 	}
 	if !r.c.srv.cfg.KeepTokens {
 		r.auth = rest

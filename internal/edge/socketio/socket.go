@@ -21,6 +21,8 @@ type Socket struct {
 
 	// A backend ended the session and the client may not know yet: what it sends is ignored.
 	evicted atomic.Bool
+	// recovered is guarded by Nsp.mu, like the fields below; in this place it costs no memory.
+	recovered bool
 
 	mu      sync.Mutex // guards the following, and the order of this session's events
 	state   State
@@ -30,25 +32,24 @@ type Socket struct {
 	seq     uint64  // of the last event
 
 	// Guarded by Nsp.mu.
-	conn      *engineio.Socket // where its packets go; nil while away
-	pid       string           // the private id that a client resumes with
-	userID    string
-	auth      *string // what the client gave on its connection; nil: nothing
-	attrs     map[string]string
-	rooms     []membership
-	left      []absenceFromRoom // rooms it was in, as long as the packet log reaches back
-	waits     []uint64          // acknowledgements it owes
-	revision  uint64
-	savedSeq  uint64        // seq at the last change that was recorded
-	until     time.Duration // of the Server's life: when it ends; 0 unless it is away
-	reason    Reason        // why it is away
-	start     uint64        // packets of the log after this one can be its own
-	last      uint64        // the last packet of the log that is its own
-	acked     uint64        // the client has every packet of its own up to this one
-	index     int32         // in Nsp.all
-	mark      uint32        // equals Nsp.mark when the selection at hand has met it
-	recovered bool
-	proof     *proof // nil: nothing is known of its client
+	conn     *engineio.Socket // where its packets go; nil while away
+	pid      string           // the private id that a client resumes with
+	userID   string
+	auth     *string // what the client gave on its connection; nil: nothing
+	attrs    map[string]string
+	rooms    []membership
+	left     []absenceFromRoom // rooms it was in, as long as the packet log reaches back
+	waits    []uint64          // acknowledgements it owes
+	revision uint64
+	savedSeq uint64        // seq at the last change that was recorded
+	until    time.Duration // of the Server's life: when it ends; 0 unless it is away
+	reason   Reason        // why it is away
+	start    uint64        // packets of the log after this one can be its own
+	last     uint64        // the last packet of the log that is its own
+	acked    uint64        // the client has every packet of its own up to this one
+	index    int32         // in Nsp.all
+	mark     uint32        // equals Nsp.mark when the selection at hand has met it
+	proof    *proof        // nil: nothing is known of its client
 }
 
 func newSocket(n *Namespace) *Socket {
