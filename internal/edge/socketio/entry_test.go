@@ -331,6 +331,45 @@ func TestR3_R7_AcrossARestart(t *testing.T) {
 	})
 }
 
+// Two subjects may be one user to a group; a session is still of one of them, also when tokens are
+// not asked for any more. The group is not even told that the other wants to resume.
+func TestR3_OneUserTwoSubjects(t *testing.T) {
+	cfg, _ := guarded(t)
+	inWorlds(t, cfg, func(w *world, d *disk, restart func()) {
+		accept := func(auth string) (again string, resuming bool) {
+			w.backend.free["/both"], w.backend.asked = true, map[string]bool{"/both": true}
+			c := w.open()
+			c.send("40/both," + auth)
+			synctest.Wait()
+			ev := w.backend.last()
+			var f socketio.Flush
+			if err := w.sockets.Accept(ev, &socketio.Accept{UserID: "shared"}, &f); err != nil {
+				t.Fatal(err)
+			}
+			f.Do()
+			settle()
+			got := c.recv()
+			sid, pid := ids(got)
+			return sid + " " + pid, ev.Life.Resuming
+		}
+		first, _ := accept(`{"token":"alice"}`)
+		_, pid, _ := strings.Cut(first, " ")
+		if got, resuming := accept(`{"token":"mallory","pid":"` + pid + `"}`); got == first || resuming {
+			t.Errorf("another subject resumes: %v", resuming)
+		}
+		cfg.Entries[2].Entry = socketio.EntryGroup
+		restart()
+		if got, _ := accept(`{"pid":"` + pid + `"}`); got == first {
+			t.Error("without a token the session is resumed")
+		}
+		cfg.Entries[2].Entry = socketio.EntryTokenAndGroup
+		restart()
+		if got, resuming := accept(`{"token":"alice","pid":"` + pid + `"}`); got != first || !resuming {
+			t.Errorf("alice does not resume: %v", resuming)
+		}
+	})
+}
+
 func TestR7_ResumeFromAnotherAddressIsAudited(t *testing.T) {
 	cfg, a := guarded(t)
 	inWorld(t, cfg, func(w *world) {
