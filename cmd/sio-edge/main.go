@@ -81,9 +81,10 @@ func parser(flags flagValues) *kong.Kong {
 func main() {
 	flags := make(flagValues)
 	parser := parser(flags)
-	ctx, err := parser.Parse(os.Args[1:])
+	args := joinSids(os.Args[1:])
+	ctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "sio-edge: %v\n", misread(parser, os.Args[1:], err))
+		fmt.Fprintf(os.Stderr, "sio-edge: %v\n", misread(parser, args, err))
 		os.Exit(exitUsage)
 	}
 	if err := ctx.Run(); err != nil {
@@ -115,6 +116,23 @@ func (told) Error() string { return "told" }
 
 // ExitCode is for exitCode.
 func (t told) ExitCode() int { return int(t) }
+
+// joinSids puts a sid that begins with a hyphen, as one in 64 does, together with its flag: kong takes
+// it for a flag of its own where a flag can be given more than once.
+func joinSids(args []string) []string {
+	flags := map[string]string{"--sid": "--sid=", "-s": "--sid=", "--except-sid": "--except-sid="}
+	var all []string
+	for i := 0; i < len(args); i++ {
+		flag := flags[args[i]]
+		if flag == "" || i+1 == len(args) || !strings.HasPrefix(args[i+1], "-") || strings.HasPrefix(args[i+1], "--") {
+			all = append(all, args[i])
+			continue
+		}
+		i++
+		all = append(all, flag+args[i])
+	}
+	return all
+}
 
 // misread says what is wrong with a command line, and what was probably meant.
 func misread(parser *kong.Kong, args []string, err error) error {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,6 +96,13 @@ func TestCommands(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestJoinSids(t *testing.T) {
+	got := joinSids([]string{"emit", "-s", "-Ab", "--sid", "ok", "--except-sid", "-x…Y", "--sid", "--json", "--sid"})
+	if want := []string{"emit", "--sid=-Ab", "--sid", "ok", "--except-sid=-x…Y", "--sid", "--json", "--sid"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

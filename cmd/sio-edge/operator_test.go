@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // run runs a subcommand against the edge and returns what it printed.
@@ -234,8 +236,13 @@ func TestTail(t *testing.T) {
 	p.run(t, "disconnect", "--sid", b.sid)
 	want(who(b) + `- closed: server namespace disconnect`)
 	c := p.join(t)
-	want(`\S+ +  \? asks to come in +127.0.0.1:\d+`)
+	want(`\S+ +  \? asks to come in +127.0.0.1:\d+  chat/1 +[\d.]+(µs|ms)`)
 	want(who(c) + `\+ opened +127.0.0.1:\d+`)
+	refused := p.connect(t)
+	if err := refused.WriteMessage(websocket.TextMessage, []byte(`40{"token":"bad"}`)); err != nil {
+		t.Fatal(err)
+	}
+	want(`\S+ +  \? asks to come in -> refused: not authorized +127.0.0.1:\d+  chat/1 +[\d.]+(µs|ms)`)
 	if err := stop(); err != nil {
 		t.Errorf("after Ctrl-C: %v", err)
 	}

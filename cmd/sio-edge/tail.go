@@ -165,6 +165,7 @@ func eventLine(at time.Time, ev *pb.Event) *tailLine {
 		if k.ConnectRequested.Resuming {
 			l.what = "asks to come back"
 		}
+		l.offset = ev.Offset
 	case *pb.Event_Opened:
 		l.mark, l.what, l.note = "+", "opened", session(k.Opened.Session)
 	case *pb.Event_Suspended:
@@ -233,8 +234,11 @@ func emittedLine(at time.Time, e *pb.Emitted) *tailLine {
 func (t *tailer) settled(at time.Time, s *pb.Settled) {
 	by := fmt.Sprintf("%-8s %s", s.Group+"/"+printable(s.MemberId), span(s.Took.AsDuration()))
 	reply := ""
-	if s.Reply != nil {
+	switch {
+	case s.Reply != nil:
 		reply = " -> " + arrangement(s.Reply)
+	case s.Refusal != "":
+		reply = " -> refused: " + printable(s.Refusal)
 	}
 	for _, l := range t.lines {
 		if l.offset != s.Offset || l.who != shortID(s.Sid) && !strings.HasPrefix(l.who, shortID(s.Sid)+" ") {
@@ -245,6 +249,9 @@ func (t *tailer) settled(at time.Time, s *pb.Settled) {
 			return
 		}
 		l.what += reply
+		if l.note != "" {
+			by = l.note + "  " + by
+		}
 		l.note, l.offset = by, 0
 		return
 	}

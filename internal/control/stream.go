@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -373,6 +374,7 @@ func (st *stream) decide(m *pb.ConnectDecision) {
 		return
 	}
 	var err error
+	refusal := ""
 	switch o := m.Outcome.(type) {
 	case *pb.ConnectDecision_Accept:
 		var a *socketio.Accept
@@ -385,13 +387,17 @@ func (st *stream) decide(m *pb.ConnectDecision) {
 		case errors.As(err, &why) && (why.Reason == socketio.MemoryShort || why.Reason == socketio.StoreFull):
 			st.srv.sockets.Abandon(d.Event)
 		default:
-			st.srv.sockets.Reject(d.Event, "Internal error", nil)
+			refusal = "Internal error"
+			st.srv.sockets.Reject(d.Event, refusal, nil)
 		}
 	case *pb.ConnectDecision_Reject:
+		refusal = cmp.Or(o.Reject.Message, socketio.DefaultRefusal)
 		err = st.srv.sockets.Reject(d.Event, o.Reject.Message, o.Reject.DataJson)
 	default:
+		refusal = socketio.DefaultRefusal
 		err = st.srv.sockets.Reject(d.Event, "", nil)
 	}
+	st.srv.tails.settled(&pb.Settled{Offset: d.Offset, Sid: d.Event.Socket.SID, Group: st.name, MemberId: st.id, Refusal: refusal}, d.Event)
 	if err != nil {
 		st.srv.log.Warn("decision not carried out", "group", st.name, "member", st.id, "error", err)
 	}

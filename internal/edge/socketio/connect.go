@@ -179,13 +179,16 @@ func (s *Server) Accept(ev *Event, a *Accept, f *Flush) error {
 	return nil
 }
 
+// DefaultRefusal is what a client hears that is refused without a word.
+const DefaultRefusal = "Not authorized"
+
 // Reject refuses the client of a ConnectRequested. data is a JSON value or empty.
 func (s *Server) Reject(ev *Event, message string, data []byte) error {
 	if len(data) > 0 && !json.Valid(data) {
 		return &Error{PayloadInvalid, "reject: data is not JSON"}
 	}
 	if message == "" {
-		message = "Not authorized"
+		message = DefaultRefusal
 	}
 	if ev.request == nil || !ev.request.take() {
 		return &Error{SessionGone, "reject: the client has gone or was decided about before"}

@@ -2048,7 +2048,9 @@ type Settled struct {
 	// It was handed back.
 	Nacked bool `protobuf:"varint,6,opt,name=nacked,proto3" json:"nacked,omitempty"`
 	// The reply to the client's callback, if there was one.
-	Reply         *Payload `protobuf:"bytes,7,opt,name=reply,proto3" json:"reply,omitempty"`
+	Reply *Payload `protobuf:"bytes,7,opt,name=reply,proto3" json:"reply,omitempty"`
+	// Of a ConnectRequested: the message with which the client was refused; empty if it was let in.
+	Refusal       string `protobuf:"bytes,8,opt,name=refusal,proto3" json:"refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2130,6 +2132,13 @@ func (x *Settled) GetReply() *Payload {
 		return x.Reply
 	}
 	return nil
+}
+
+func (x *Settled) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
 }
 
 var File_sioedge_v1_admin_service_proto protoreflect.FileDescriptor
@@ -2261,7 +2270,7 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\x05entry\"^\n" +
 	"\aEmitted\x12$\n" +
 	"\x04emit\x18\x01 \x01(\v2\x10.sioedge.v1.EmitR\x04emit\x12-\n" +
-	"\areceipt\x18\x02 \x01(\v2\x13.sioedge.v1.ReceiptR\areceipt\"\xd8\x01\n" +
+	"\areceipt\x18\x02 \x01(\v2\x13.sioedge.v1.ReceiptR\areceipt\"\xf2\x01\n" +
 	"\aSettled\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x10\n" +
 	"\x03sid\x18\x02 \x01(\tR\x03sid\x12\x14\n" +
@@ -2269,7 +2278,8 @@ const file_sioedge_v1_admin_service_proto_rawDesc = "" +
 	"\tmember_id\x18\x04 \x01(\tR\bmemberId\x12-\n" +
 	"\x04took\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04took\x12\x16\n" +
 	"\x06nacked\x18\x06 \x01(\bR\x06nacked\x12)\n" +
-	"\x05reply\x18\a \x01(\v2\x13.sioedge.v1.PayloadR\x05reply*V\n" +
+	"\x05reply\x18\a \x01(\v2\x13.sioedge.v1.PayloadR\x05reply\x12\x18\n" +
+	"\arefusal\x18\b \x01(\tR\arefusal*V\n" +
 	"\tEdgeState\x12\x1a\n" +
 	"\x16EDGE_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10EDGE_STATE_READY\x10\x01\x12\x17\n" +

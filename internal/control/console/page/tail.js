@@ -80,7 +80,7 @@ export class Tail {
       return;
     }
     const l = line(entry);
-    const offset = entry.event?.clientEvent && entry.event.offset;
+    const offset = (entry.event?.clientEvent ?? entry.event?.connectRequested) && entry.event.offset;
     const note = this.#print(l);
     if (offset) this.#waiting.set(offset, note);
   }
@@ -94,8 +94,10 @@ export class Tail {
     const note = this.#waiting.get(settled.offset);
     if (!note) return;
     this.#waiting.delete(settled.offset);
-    note.textContent = by;
+    const before = note.textContent;
+    note.textContent = before && before !== "…" ? `${before}  ${by}` : by;
     if (settled.reply) note.previousElementSibling.append(` -> ${args(settled.reply)}`);
+    if (settled.refusal) note.previousElementSibling.append(` -> refused: ${settled.refusal}`);
   }
 
   #print({ at, who, mark, what, note = "" }) {

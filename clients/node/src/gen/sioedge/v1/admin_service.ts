@@ -1170,10 +1170,14 @@ export interface Settled {
    * The reply to the client's callback, if there was one.
    */
   reply: Payload | undefined;
+  /**
+   * Of a ConnectRequested: the message with which the client was refused; empty if it was let in.
+   */
+  refusal: string;
 }
 
 export function readSettled(r: Reader, end: number): Settled {
-  const m: Settled = { offset: 0, sid: "", group: "", memberId: "", took: undefined, nacked: false, reply: undefined };
+  const m: Settled = { offset: 0, sid: "", group: "", memberId: "", took: undefined, nacked: false, reply: undefined, refusal: "" };
   while (r.pos < end) {
     const tag = r.uint32();
     switch (tag) {
@@ -1184,6 +1188,7 @@ export function readSettled(r: Reader, end: number): Settled {
       case 42: m.took = r.message(readDuration); break;
       case 48: m.nacked = r.bool(); break;
       case 58: m.reply = r.message(readPayload); break;
+      case 66: m.refusal = r.string(); break;
       default: r.skip(tag);
     }
   }
@@ -1198,5 +1203,6 @@ export function writeSettled(w: Writer, m: Init<Settled>): void {
   if (m.took !== undefined) { w.tag(42); w.message(writeDuration, m.took); }
   if (m.nacked) { w.tag(48); w.bool(m.nacked); }
   if (m.reply !== undefined) { w.tag(58); w.message(writePayload, m.reply); }
+  if (m.refusal?.length) { w.tag(66); w.string(m.refusal); }
 }
 

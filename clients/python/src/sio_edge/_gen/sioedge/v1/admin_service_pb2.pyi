@@ -309,7 +309,7 @@ class Emitted(_message.Message):
     def __init__(self, emit: _Optional[_Union[_command_pb2.Emit, _Mapping]] = ..., receipt: _Optional[_Union[_command_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class Settled(_message.Message):
-    __slots__ = ("offset", "sid", "group", "member_id", "took", "nacked", "reply")
+    __slots__ = ("offset", "sid", "group", "member_id", "took", "nacked", "reply", "refusal")
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     SID_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
@@ -317,6 +317,7 @@ class Settled(_message.Message):
     TOOK_FIELD_NUMBER: _ClassVar[int]
     NACKED_FIELD_NUMBER: _ClassVar[int]
     REPLY_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     offset: int
     sid: str
     group: str
@@ -324,4 +325,5 @@ class Settled(_message.Message):
     took: _duration_pb2.Duration
     nacked: bool
     reply: _event_pb2.Payload
-    def __init__(self, offset: _Optional[int] = ..., sid: _Optional[str] = ..., group: _Optional[str] = ..., member_id: _Optional[str] = ..., took: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nacked: _Optional[bool] = ..., reply: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ...) -> None: ...
+    refusal: str
+    def __init__(self, offset: _Optional[int] = ..., sid: _Optional[str] = ..., group: _Optional[str] = ..., member_id: _Optional[str] = ..., took: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nacked: _Optional[bool] = ..., reply: _Optional[_Union[_event_pb2.Payload, _Mapping]] = ..., refusal: _Optional[str] = ...) -> None: ...
