@@ -25,6 +25,10 @@ type live struct {
 	level *slog.LevelVar
 	hup   chan os.Signal
 
+	// Set by serve, before watch.
+	orphaned func() bool // nobody can see any more what the edge says
+	end      func()      // begins the drain
+
 	now atomic.Pointer[settings]
 }
 
@@ -34,7 +38,7 @@ func newLive(load func() (settings, error)) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &live{load: load, level: new(slog.LevelVar), hup: make(chan os.Signal, 1)}
+	l := &live{load: load, level: new(slog.LevelVar), hup: make(chan os.Signal, 1), orphaned: func() bool { return false }, end: func() {}}
 	l.level.Set(levelOf(s))
 	l.now.Store(&s)
 	signal.Notify(l.hup, syscall.SIGHUP)
@@ -53,6 +57,10 @@ func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.S
 			signal.Stop(l.hup)
 			return
 		case <-l.hup:
+			if l.orphaned() {
+				l.end()
+				continue
+			}
 			notifyReloading()
 			front.ReloadCertificate()
 			if keys != nil {

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/charmbracelet/x/term"
 )
 
 type serveCmd struct {
@@ -27,7 +29,8 @@ Examples:
 }
 
 // Run runs the edge until SIGTERM or SIGINT, which begin the drain. A second one ends the
-// process at once, as it would any other. SIGHUP reads the configuration again.
+// process at once, as it would any other. SIGHUP reads the configuration again, but where it says
+// that the terminal has gone on which the edge was started: that ends it like SIGTERM.
 func (serveCmd) Run(flags flagValues) error {
 	l, err := newLive(func() (settings, error) { return load(flags, os.Environ) })
 	if err != nil {
@@ -36,6 +39,11 @@ func (serveCmd) Run(flags flagValues) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	ctx, l.end = context.WithCancel(ctx)
+	defer l.end()
+	if term.IsTerminal(os.Stderr.Fd()) {
+		l.orphaned = func() bool { return !term.IsTerminal(os.Stderr.Fd()) }
+	}
 	return run(ctx, l, logger(*l.now.Load(), l.level, os.Stderr), os.Stdout)
 }
 

@@ -177,8 +177,8 @@ func (s *Server) EmitWithAck(req *pb.EmitWithAckRequest, stream pb.CommandServic
 				return err
 			}
 		}
-		for _, sum := range m.GetClientAcks().GetSummaries() {
-			if err := stream.Send(&pb.EmitWithAckResponse{Message: &pb.EmitWithAckResponse_Summary{Summary: sum}}); err != nil {
+		if sums := m.GetClientAcks().GetSummaries(); len(sums) > 0 {
+			if err := stream.Send(&pb.EmitWithAckResponse{Message: &pb.EmitWithAckResponse_Summary{Summary: sums[0]}}); err != nil {
 				return err
 			}
 			return errDone

@@ -130,8 +130,10 @@ func TestOneSessionWithTooManyEventsIsPaused(t *testing.T) {
 				t.Fatalf("paused at event %d", i+1)
 			}
 		}
-		if e.emit("/#0", "x") || e.emit("/#0", "x") {
-			t.Error("event 257 did not pause")
+		for range 2 {
+			if e.emit("/#0", "x") {
+				t.Error("event 257 did not pause")
+			}
 		}
 		if !e.emit("/#1", "x") {
 			t.Error("another session was paused")

@@ -210,9 +210,7 @@ func (m *member) next() []Delivery {
 		if err != nil {
 			m.t.Fatalf("Next: %v", err)
 		}
-		for _, sid := range b.Lost {
-			m.lost = append(m.lost, sid)
-		}
+		m.lost = append(m.lost, b.Lost...)
 		for _, s := range b.Gained {
 			m.gained = append(m.gained, s.SID)
 		}

@@ -248,7 +248,7 @@ func TestPollingClose(t *testing.T) {
 			if e.server.find(sid) == nil {
 				t.Error("forgotten too early")
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if e.server.find(sid) != nil {
 				t.Error("not forgotten")
@@ -342,7 +342,7 @@ func TestPollingTimeouts(t *testing.T) {
 			if got := f.reasonsSoFar(); len(got) != 0 {
 				t.Errorf("closed early: %v", got)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if got := f.reasonsSoFar(); len(got) != 1 || got[0] != SlowConsumer {
 				t.Errorf("%v", got)
