@@ -55,6 +55,14 @@ func (e *edge) backend(t *testing.T) {
 		return args, nil
 	})
 	b.On("where", func(ctx context.Context, s *sioedge.Socket) (string, error) { return s.Handshake().RemoteAddr, nil })
+	b.On("tellall", func(ctx context.Context, s *sioedge.Socket, n int, text string) error {
+		for i := range n {
+			if err := b.Everyone().NoWait().Emit(ctx, "told", i, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	b.On("kick", func(ctx context.Context, s *sioedge.Socket) error { return s.Disconnect(false) })
 	b.On("ask", func(ctx context.Context, s *sioedge.Socket) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -69,7 +77,7 @@ func (e *edge) backend(t *testing.T) {
 	})
 	b.OnAny(func(ctx context.Context, s *sioedge.Socket, name string, args sioedge.Args) error {
 		switch name {
-		case "echo", "where", "kick", "ask":
+		case "echo", "where", "kick", "ask", "tellall":
 			return nil
 		}
 		return s.NoWait().Emit(ctx, "heard", name, args)

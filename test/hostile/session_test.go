@@ -3,7 +3,9 @@ package hostile
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // exact is a row of an argument that must come back byte for byte.
@@ -255,6 +257,8 @@ var resumeRows = flat(
 			t.Errorf("resumed as %v", got)
 		}
 	}},
+	row{id: "R9", input: "100 who have missed 900 packets each", apart: true, play: stormOfReplays},
+	row{id: "V5", input: "connects and disconnects", apart: true, play: churn},
 	row{id: "R10", input: "the secret sid", play: func(t *testing.T, e *edge) {
 		p := e.polling(t, false)
 		p.post("40").want(t, 200, "ok")
@@ -296,4 +300,62 @@ func offsets() (all []row) {
 		l.wantPacket(`44{"message":"Auth payload too large"}`)
 	}})
 	return all
+}
+
+// stormOfReplays lets a hundred clients miss an emit after the other, and come back at once. Each is sent all of
+// it, in order, and someone who was there all the time is answered meanwhile.
+func stormOfReplays(t *testing.T, _ *edge) {
+	const clients, missed = 100, 900
+	e := start(t, "--namespaces", "/")
+	e.backend(t)
+	var ids []identity
+	for range clients {
+		ids = append(ids, e.session(t, ""))
+	}
+	good := e.webSocket(t, true)
+	good.say(fmt.Sprintf(`421["tellall",%d,"%s"]`, missed, strings.Repeat("x", 400)))
+	for i := range missed {
+		good.wantPacket(fmt.Sprintf(`42["told",%d,`, i))
+	}
+	good.wantPacket("431[]")
+	var back sync.WaitGroup
+	for _, id := range ids {
+		l := e.webSocket(t, false)
+		l.say(`40{"pid":"` + id.pid + `"}`)
+		back.Go(func() {
+			for i := range missed {
+				if p := l.packet(); !strings.HasPrefix(p, fmt.Sprintf(`42["told",%d,`, i)) {
+					t.Errorf("%d-th of what was missed is %.60q", i, p)
+					return
+				}
+			}
+			if got := pidOf(t, l.wantPacket("40{")); got != id {
+				t.Errorf("back as %v, was %v", got, id)
+			}
+		})
+	}
+	began := time.Now()
+	good.wantAlive()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("answered after %v meanwhile", took)
+	}
+	back.Wait()
+}
+
+// churn lets clients come and go without pause.
+func churn(t *testing.T, _ *edge) {
+	e := start(t, "--namespaces", "/", "--recovery-window", "1s")
+	e.backend(t)
+	e.warmUp(t)
+	before := e.footprint(t)
+	var coming sync.WaitGroup
+	for range 4 {
+		coming.Go(func() {
+			for range 300 {
+				e.webSocket(t, true).Close()
+			}
+		})
+	}
+	coming.Wait()
+	e.settles(t, before, 24<<20)
 }
