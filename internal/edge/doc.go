@@ -14,6 +14,8 @@
 //	2  internal/edge/engineio   HTTP, WebSocket, upgrade, heartbeat
 //	1  internal/edge/wire/eio   bytes <-> Engine.IO packets; pure
 //	   internal/edge/wire/sio   bytes <-> Socket.IO packets; pure
+//	   internal/latency         how long things took, in buckets
+//	   internal/trace           some client events, followed by OpenTelemetry
 //
 // A package imports lower floors only. What a lower floor needs from above it declares as a small
 // interface where it is used: Engine here, engineio.Handler, socketio.Backend. internal/edge
