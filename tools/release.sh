@@ -21,8 +21,9 @@ for platform in $platforms; do
 	echo "$name"
 	mkdir -p "$out/$name"
 	CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS= go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o "$out/$name/sio-edge" ./cmd/sio-edge
-	GOFLAGS= go run ./tools/sbom "$out/$name/sio-edge" > "$out/$name.cdx.json"
+	GOFLAGS= go run ./tools/sbom "$out/$name/sio-edge" "$version" > "$out/$name.cdx.json"
 	cp README.md SECURITY.md "$out/$name/"
+	mkdir "$out/$name/docs" && cp docs/*.md "$out/$name/docs/"
 	cp -r deploy/systemd deploy/prometheus deploy/grafana "$out/$name/"
 	tar --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' --format=ustar -C "$out" -cf - "$name" | gzip -9n > "$out/$name.tar.gz"
 	rm -r "${out:?}/$name"

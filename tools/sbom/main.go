@@ -1,7 +1,7 @@
 // Command sbom writes what a Go binary is made of as CycloneDX 1.6, from what the linker has put
 // into it (go version -m):
 //
-//	go run ./tools/sbom BINARY > BINARY.cdx.json
+//	go run ./tools/sbom BINARY VERSION > BINARY.cdx.json
 //
 // The same binary gives the same bytes: there is no time and no random number in it.
 package main
@@ -21,11 +21,11 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: sbom BINARY")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: sbom BINARY VERSION")
 		os.Exit(2)
 	}
-	if err := write(os.Stdout, os.Args[1]); err != nil {
+	if err := write(os.Stdout, os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
@@ -66,7 +66,7 @@ type (
 	}
 )
 
-func write(w io.Writer, path string) error {
+func write(w io.Writer, path, version string) error {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func write(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	main := component{Type: "application", Ref: "main", Name: filepath.Base(path), Version: info.Main.Version,
+	main := component{Type: "application", Ref: "main", Name: filepath.Base(path), Version: version,
 		Hashes: []hash{{"SHA-256", sum}}, Properties: []property{{"module", info.Main.Path}}}
 	for _, s := range info.Settings {
 		if strings.HasPrefix(s.Key, "vcs") || s.Key == "GOOS" || s.Key == "GOARCH" || s.Key == "CGO_ENABLED" || s.Key == "-trimpath" {
