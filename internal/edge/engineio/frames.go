@@ -298,7 +298,7 @@ func (c *conn) control(frame []byte, h frameHeader) bool {
 	if h.opcode != opClose {
 		s := c.sock
 		s.mu.Lock()
-		ok := s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
+		ok := s.tolerateLocked()
 		s.mu.Unlock()
 		if !ok {
 			return c.fail("control flood", closeFrame(1008, "too many control frames"), TransportError)

@@ -38,7 +38,7 @@ func (s *Socket) pong() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != calling || s.reason != 0 {
-		return s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
+		return s.tolerateLocked()
 	}
 	s.startHeartLocked()
 	return true

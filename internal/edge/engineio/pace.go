@@ -6,12 +6,26 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
-// pacing is how much a client has sent, where that is bounded. A Socket gets it with its first
-// message.
+// pacing is how much a client has sent, where that is bounded. A Socket gets it with the first that
+// is.
 type pacing struct {
+	strikes         limit.Bucket // what no client needs to send
 	messages, bytes limit.Bucket
 	since           int64    // when it began to send more, and has not come to rest since; 0: it is at rest
 	wait            deadline // then it is read on
+}
+
+func (s *Socket) pacingLocked() *pacing {
+	if s.pacing == nil {
+		s.pacing = new(pacing)
+	}
+	return s.pacing
+}
+
+// tolerateLocked counts something that no client needs to send, and says whether the client may go
+// on.
+func (s *Socket) tolerateLocked() bool {
+	return s.pacingLocked().strikes.Take(s.server.now(), s.server.config.ControlFrames)
 }
 
 // pace counts a message of n bytes, and stops reading for as long as the client is ahead of what it
@@ -23,11 +37,7 @@ func (s *Socket) pace(n int) Reason {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.pacing
-	if p == nil {
-		p = new(pacing)
-		s.pacing = p
-	}
+	p := s.pacingLocked()
 	now := s.server.now()
 	rested := true
 	var wait time.Duration

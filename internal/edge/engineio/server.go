@@ -259,7 +259,7 @@ func (s *Socket) receive(p eio.Packet) Reason {
 		s.touched = true
 		s.server.refused("packet", "unexpected")
 		s.mu.Lock()
-		ok := s.strikes.Take(s.server.now(), s.server.config.ControlFrames)
+		ok := s.tolerateLocked()
 		s.mu.Unlock()
 		if ok {
 			return 0

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
-	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
 // Socket is one session with a client, whichever transport carries it now.
@@ -23,16 +22,15 @@ type Socket struct {
 	// stop says why what arrives has to wait; written with mu held.
 	stop atomic.Uint32
 
-	mu      sync.Mutex   // guards the following fields
-	out     *queue       // what waits for the client; nil while nothing does
-	conn    *conn        // the WebSocket that drains; nil while polling
-	polls   *polls       // nil for a session that began with WebSocket
-	heart   deadline     // of the next ping, or of the pong
-	pause   *deadline    // nil unless paused
-	pacing  *pacing      // nil until something arrived that is bounded
-	strikes limit.Bucket // of what no client needs to send
-	phase   phase
-	reason  Reason // why it closed; 0 while open
+	mu     sync.Mutex // guards the following fields
+	out    *queue     // what waits for the client; nil while nothing does
+	conn   *conn      // the WebSocket that drains; nil while polling
+	polls  *polls     // nil for a session that began with WebSocket
+	heart  deadline   // of the next ping, or of the pong
+	pause  *deadline  // nil unless paused
+	pacing *pacing    // nil until something arrived that is bounded
+	phase  phase
+	reason Reason // why it closed; 0 while open
 	// corked: what arrived is being handled, and what is queued meanwhile leaves afterwards in
 	// one write.
 	corked    bool
