@@ -121,6 +121,11 @@ func (c *person) who(within time.Duration) (string, error) {
 	}
 }
 
+func sorted(all []time.Duration) []time.Duration {
+	slices.Sort(all)
+	return all
+}
+
 // spread is how long something took.
 type spread struct{ p50, p99 time.Duration }
 
@@ -129,7 +134,7 @@ func spreadOf(t *testing.T, all []time.Duration) spread {
 	if len(all) == 0 {
 		t.Fatal("nothing was measured")
 	}
-	slices.Sort(all)
+	all = sorted(all)
 	return spread{all[len(all)/2], all[len(all)*99/100]}
 }
 

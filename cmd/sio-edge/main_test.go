@@ -120,7 +120,13 @@ var bannerForm = regexp.MustCompile(`^sio-edge \S+   clients (https?://127\.0\.0
 
 func startEdge(t *testing.T, args ...string) *process {
 	t.Helper()
-	p, m := startProcess(t, bannerForm, append([]string{"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)...)
+	return startEdgeAs(t, nil, args...)
+}
+
+// startEdgeAs starts an edge with a command that runs what follows it.
+func startEdgeAs(t *testing.T, as []string, args ...string) *process {
+	t.Helper()
+	p, m := startProcessAs(t, as, bannerForm, append([]string{"--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...)...)
 	p.clients, p.control, p.ops = m[1], m[2], m[3]
 	return p
 }
@@ -128,8 +134,14 @@ func startEdge(t *testing.T, args ...string) *process {
 // startProcess starts an edge and finds in its banner what form says.
 func startProcess(t *testing.T, form *regexp.Regexp, args ...string) (p *process, found []string) {
 	t.Helper()
+	return startProcessAs(t, nil, form, args...)
+}
+
+func startProcessAs(t *testing.T, as []string, form *regexp.Regexp, args ...string) (p *process, found []string) {
+	t.Helper()
 	p = &process{}
-	p.Cmd = exec.Command(binary, append([]string{"--data-dir", t.TempDir()}, args...)...)
+	line := append(append(as[:len(as):len(as)], binary, "--data-dir", t.TempDir()), args...)
+	p.Cmd = exec.Command(line[0], line[1:]...)
 	p.Stderr = &p.stderr
 	out, err := p.StdoutPipe()
 	if err != nil {
