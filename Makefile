@@ -105,8 +105,12 @@ torture: ## Cut the power, fail the disk, kill and damage the store, at length
 
 .PHONY: hostile
 hostile: ## Cut upgrades, stop reading, dribble, flood and vanish, at length
-	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v -run '^Test(P2|P3|P4|P13|P14|P22)_' ./internal/edge/engineio ./cmd/sio-edge | grep --line-buffered -v '^=== '
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v -run '^Test(P2|P3|P4|P13|P14|P20|P22)_' ./internal/edge/engineio ./cmd/sio-edge | grep --line-buffered -v '^=== '
 	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v ./test/hostile | grep --line-buffered -vE '^(=== | +--- PASS)'
+
+.PHONY: storm
+storm: ## Let 8,000 clients come back at once, five times as many as can be served, and weigh refusals
+	SIOEDGE_TORTURE=1 go test -count=1 -timeout 30m -v -run '^TestP15_' ./cmd/sio-edge | grep --line-buffered -v '^=== '
 
 .PHONY: decoders
 decoders: test/e2e/node_modules/.package-lock.json ## Compare the decoders with the reference's on INPUTS (200000) made-up inputs

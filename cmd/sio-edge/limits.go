@@ -38,7 +38,7 @@ var allBounds = []bound{
 		"from 80 %: 503 for new clients, volatile emits reach nobody; 90 %: clients with much waiting are closed, clients that send are not read; 95 %: emits are refused with `MEMORY_SHORT`. Nobody sees `44` or `41`"},
 	{"stranger-memory", `memory_used_bytes{for="strangers"}`,
 		`refused_total{layer="tcp",reason="memory"}, refused_total{layer="http",reason="memory"}`,
-		"503. 16 KiB for a connection, 3 KiB for a handshake that has not joined a namespace"},
+		"503. 16 KiB for a connection, 40 KiB with TLS, 3 KiB for a handshake that has not joined a namespace"},
 	{"queue-memory", `memory_used_bytes{for="queues"}`,
 		`refused_total{layer="queue",reason="memory"}`,
 		"the clients with most waiting are closed, their sessions wait"},

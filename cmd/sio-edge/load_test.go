@@ -137,6 +137,22 @@ func TestFaults(t *testing.T) {
 			want:  []string{"--replay-bytes 2MiB: less than queue-bytes, 1MiB (what is sent again has to wait there)"},
 		},
 		{
+			name: "more than the memory",
+			flags: flagValues{"memory-limit": {"64MiB"}, "queue-memory": {"65MiB"}, "max-payload": {"9MB"}, "queue-bytes": {"16MiB"},
+				"message-bytes-per-second": {"2MB"}},
+			want: []string{
+				"--queue-memory 65MiB: at most memory-limit, 64 MiB",
+				"--max-payload 9MB: at most an eighth of memory-limit, 64 MiB",
+				"--queue-bytes 16MiB: at most an eighth of memory-limit, 64 MiB",
+				"--message-bytes-per-second 2MB: at least a quarter of max-payload, 9MB (one message would take more than 4s)",
+			},
+		},
+		{
+			name:  "rates that exclude each other",
+			flags: flagValues{"requests-per-second": {"1"}, "messages-per-second": {"1000"}},
+			want:  []string{"--requests-per-second 1: at least a 64th of messages-per-second, 1000 (a polling client could not send them)"},
+		},
+		{
 			name:  "a fault does not cause others",
 			flags: flagValues{"queue-bytes": {"much"}},
 			want:  []string{"--queue-bytes much: a size, such as 1000000, 512KiB or 1MB"},

@@ -36,6 +36,7 @@ type conn struct {
 	refused       func(layer, reason string)
 	limits        *headLimits
 	proxied       bool   // the peer is a trusted proxy; static
+	cost          int    // what Config.Budget is charged; static
 	closed        func() // called once, when the connection is closed or taken over
 	began         func() // called once, when it begins to be served, or before closed
 	counted       atomic.Bool

@@ -25,9 +25,11 @@ var (
 )
 
 // httpBytes is what a connection that HTTP is spoken on costs us: its goroutine, the buffers of
-// net/http, and a request head that comes in part. kernelBytes is about what it costs the system.
+// net/http, and a request head that comes in part. tlsBytes is what TLS adds to that, kernelBytes
+// about what it costs the system.
 const (
 	httpBytes   = 16 << 10
+	tlsBytes    = 24 << 10
 	kernelBytes = 4 << 10
 )
 
@@ -189,7 +191,11 @@ func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answe
 			return nil, addressTooOften, tooEager
 		}
 	}
-	if l.budget.Level() >= budget.Short || !l.budget.Take(budget.Strangers, httpBytes) {
+	cost := httpBytes
+	if l.tls != nil {
+		cost += tlsBytes
+	}
+	if l.budget.Level() >= budget.Short || !l.budget.Take(budget.Strangers, cost) {
 		l.open.Add(-1)
 		if counts {
 			l.addresses.Disconnect(addr)
@@ -203,13 +209,13 @@ func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answe
 		if own.known.Load() {
 			kind = budget.Clients
 		}
-		l.budget.Free(kind, httpBytes)
+		l.budget.Free(kind, cost)
 		l.budget.Free(budget.Kernel, kernelBytes)
 		if counts {
 			l.addresses.Disconnect(addr)
 		}
 	})
-	own.proxied = trusted
+	own.proxied, own.cost = trusted, cost
 	own.began = func() { <-l.turns }
 	return own, "", nil
 }

@@ -82,7 +82,7 @@ func sidIn(query string) string {
 func (s *Server) identify(r *http.Request, sid string) {
 	c, ok := r.Context().Value(connKey{}).(*conn)
 	if s.config.Budget != nil && ok && !c.known.Load() && s.engine.Knows(sid) {
-		c.identify(func() { s.config.Budget.Move(budget.Strangers, budget.Clients, httpBytes) })
+		c.identify(func() { s.config.Budget.Move(budget.Strangers, budget.Clients, c.cost) })
 	}
 }
 
