@@ -207,5 +207,5 @@ func (c *conn) shake() error {
 	default:
 		c.refused("tls", handshakeFailed)
 	}
-	return &net.OpError{Op: "handshake", Net: "tls", Err: err}
+	return &net.OpError{Op: "read", Net: "tls", Err: err} // to which net/http says nothing
 }
