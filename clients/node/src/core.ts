@@ -11,7 +11,7 @@ import { SessionState } from "./gen/sioedge/v1/session";
 import type { Target } from "./gen/sioedge/v1/command";
 import { toHandshake } from "./handshake";
 import { Acks } from "./link/acks";
-import { EdgeError, infoReason } from "./link/grpc";
+import { Code, EdgeError, infoReason } from "./link/grpc";
 import { Link, type LinkHandler } from "./link/link";
 import { Outbox } from "./link/outbox";
 import { Status } from "./link/status";
@@ -62,7 +62,7 @@ export class Core {
     this.acks = new Acks((err) => options.onError(err, "acknowledgement", undefined));
     this.clients = new Clients(server, (conn) => this.engine.emit("connection", conn));
     this.engine = new Engine(this.clients);
-    this.outbox = new Outbox({ commands: options.maxKeptCommands, bytes: options.maxKeptBytes });
+    this.outbox = new Outbox({ commands: options.maxKeptCommands, bytes: options.maxKeptBytes }, (id) => this.dropped(id));
     this.sessions = new Sessions(server);
     this.deliveries = new Deliveries(this.outbox, this.sessions, {
       concurrent: options.handlers === "concurrent",
@@ -219,6 +219,11 @@ export class Core {
       hear(this.server, told, (err) => this.options.onError(err, told.event, undefined));
     }
     this.outbox.heard(this.heard);
+  }
+
+  private dropped(commandId: string): void {
+    this.acks.end(commandId);
+    this.status.emit("command_error", new EdgeError("the edge is away, and more commands than are kept have come since", Code.UNAVAILABLE, "DROPPED"));
   }
 
   // Only commands that failed have a result.

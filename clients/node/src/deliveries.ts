@@ -244,7 +244,7 @@ export class Deliveries implements TaskOwner {
   }
 
   private send(answer: Task["answer"], deliveryId: number): void {
-    if (answer?.reply !== undefined) this.outbox.answer({ reply: { deliveryId, payload: answer.reply.payload } });
+    if (answer?.reply !== undefined) this.outbox.reply({ deliveryId, payload: answer.reply.payload });
     else if (answer?.decision !== undefined) this.outbox.answer({ decision: { ...answer.decision, deliveryId } });
   }
 

@@ -133,6 +133,22 @@ test("an event that comes again after a reconnect is not handled twice, and its 
   assert.equal(io.sockets.sockets.size, 1);
 });
 
+test("of another log nothing is known: the same offset is another event", async () => {
+  const io = serve();
+  const seen: unknown[] = [];
+  io.on("connection", (socket) => socket.on("e", (n) => seen.push(n)));
+  const stream = await attach(io);
+  const ids = stream.deliver(opened("a"), emitted("a", "e", [1]));
+  await stream.settled(ids[1]);
+  edge().stop();
+  await edge().start();
+  const session = { sid: "a", namespace: "/", connectionId: "c-a", state: "SESSION_STATE_OPEN" };
+  const next = await attach(io, { logId: "another", epoch: 2, resume: "RESUME_OUTCOME_SNAPSHOT" }, [session]);
+  const [id] = next.deliver({ ...emitted("a", "e", [2]), offset: 2 });
+  await next.settled(id);
+  assert.deepEqual(seen, [1, 2]);
+});
+
 test("a handler that runs when the stream breaks is not started again; it settles on the new stream", async () => {
   const io = serve();
   let calls = 0;

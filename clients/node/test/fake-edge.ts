@@ -97,7 +97,8 @@ export class FakeStream {
       this.send({ progress: { nonce: m.heartbeat.nonce } });
       return;
     }
-    this.received.push(m);
+    if (m.replies) this.received.push(...m.replies.replies.map((reply: any) => ({ reply })));
+    else this.received.push(m);
     this.wake();
   }
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Connection } from "../src/client";
 import { elsewhere } from "../src/elsewhere";
 import { commands, emitted, opened, scripted } from "./fake-edge";
-import { Server } from "../src/index";
+import { type EdgeError, Server } from "../src/index";
 
 const { serve, attach, edge } = scripted();
 
@@ -65,6 +65,49 @@ test("commands that were not confirmed are sent again with the same ids; volatil
   // Confirmed now: nothing is left for a third stream.
   await new Promise<void>((reached) => io._core.outbox.barrier(reached));
   assert.equal(io._core.outbox.idle, true);
+});
+
+test("what is kept for an edge that is away is bounded; who is dropped learns of it", async () => {
+  const io = serve({ maxKeptCommands: 3 });
+  await attach(io);
+  edge().stop();
+  const dropped: string[] = [];
+  io.status.on("command_error", (err) => dropped.push((err as EdgeError).reason));
+  while (io.status.current.state === "attached") await once(io.status, "change");
+  const answer = io.timeout(60_000).emitWithAck("0").catch((err) => err.message);
+  for (let i = 1; i < 5; i++) io.emit(String(i));
+  io.volatile.emit("never kept");
+  assert.deepEqual(dropped, ["DROPPED", "DROPPED"]);
+  assert.equal(await answer, "operation has timed out");
+  await edge().start();
+  const next = await attach(io);
+  const again = await next.expect((m) => commands(m).length > 0 && commands(m));
+  assert.deepEqual(again.map((c: any) => c.emit.event), ["2", "3", "4"]);
+});
+
+test("the link is a stream of what it does", async () => {
+  const io = serve();
+  const log: unknown[][] = [];
+  const watching = (async () => {
+    for await (const { state, epoch, resume, error, retryInMs } of io.status) log.push([state, epoch, resume, error instanceof Error, retryInMs! > 0]);
+  })();
+  const stream = await attach(io);
+  const draining = once(io.status, "draining");
+  stream.send({ draining: { within: { seconds: 2 } } });
+  assert.deepEqual(await draining, [2000]);
+  edge().stop();
+  await edge().start();
+  await attach(io, { resume: "RESUME_OUTCOME_SNAPSHOT", epoch: 2 });
+  await io.close();
+  await watching;
+  const no = [undefined, undefined, false, false];
+  assert.deepEqual(log.filter(([state], i) => state !== "connecting" || i === 0), [
+    ["connecting", ...no],
+    ["attached", 1, "fresh", false, false],
+    ["away", undefined, undefined, true, true],
+    ["attached", 2, "snapshot", false, false],
+    ["closed", ...no],
+  ]);
 });
 
 test("a fenced member does not come back; the status says so", async () => {

@@ -1,7 +1,15 @@
+import type { Payload } from "../gen/sioedge/v1/event";
 import type { SubscribeRequest } from "../gen/sioedge/v1/event_service";
 import type { Init } from "../wire/index";
 
 type Answer = Init<SubscribeRequest> | undefined;
+
+/** How many bytes a payload takes, about. */
+export function bytesOf(payload: Init<Payload> | undefined): number {
+  let n = payload?.json?.length ?? 0;
+  for (const a of payload?.attachments ?? []) n += a.length;
+  return n;
+}
 
 /**
  * The offsets of the newest events that were handled, with what was answered: an event that is
@@ -20,7 +28,7 @@ export class Done {
   add(offset: number, answer: Answer): void {
     if (offset === 0) return; // an event that is in no log comes once
     this.young.set(offset, answer);
-    if (answer !== undefined) this.bytes += 64 + (answer.reply?.payload?.json?.length ?? 0);
+    if (answer !== undefined) this.bytes += 64 + bytesOf(answer.reply?.payload);
     if (this.young.size < this.events && this.bytes < this.answers) return;
     this.old = this.young;
     this.young = new Map();

@@ -1,7 +1,8 @@
 import type { Command } from "../gen/sioedge/v1/command";
-import { writeSubscribeRequest, type DeliveryRange, type Nack, type SubscribeRequest } from "../gen/sioedge/v1/event_service";
+import { writeSubscribeRequest, type DeliveryRange, type Nack, type Reply, type SubscribeRequest } from "../gen/sioedge/v1/event_service";
 import { traceparent } from "../trace";
 import { type Init, Writer } from "../wire/index";
+import { bytesOf } from "./done";
 
 type Request = Init<SubscribeRequest>;
 
@@ -14,7 +15,7 @@ export interface Outgoing {
   keep: boolean;
 }
 
-const MAX_COMMANDS = 1024; // of one CommandBatch, by the contract
+const MAX_ITEMS = 1024; // of one CommandBatch or ReplyBatch, by the contract
 const MAX_BATCH = 512 << 10;
 
 /** Bounds on what is kept for an edge that is away. */
@@ -28,15 +29,14 @@ export interface OutboxLimits {
  * leaves in one write, in the order said: commands, replies, decisions; then what was handled.
  */
 export class Outbox {
-  /** Commands that fell out because the edge was away for too long. */
-  dropped = 0;
-
   private send: ((frames: Buffer) => void) | undefined;
   private readonly writer = new Writer(64 << 10);
   private scheduled = false;
 
   private requests: Request[] = [];
-  private batch: Init<Command>[] | undefined;
+  // What the last of requests collects: neighbours of one kind share a message.
+  private commands: Init<Command>[] | undefined;
+  private replies: Init<Reply>[] | undefined;
   private batchBytes = 0;
 
   // Settled since the last flush.
@@ -52,7 +52,11 @@ export class Outbox {
   private beats: { nonce: number; upTo: number; reached: (() => void)[] }[] = [];
   private barriers: (() => void)[] = [];
 
-  constructor(private readonly limits: OutboxLimits) {}
+  /** dropped is told of kept commands that fall out because the edge is away for too long. */
+  constructor(
+    private readonly limits: OutboxLimits,
+    private readonly dropped: (commandId: string) => void,
+  ) {}
 
   get attached(): boolean {
     return this.send !== undefined;
@@ -75,7 +79,21 @@ export class Outbox {
     if (this.send !== undefined) this.append(out);
   }
 
-  /** Queues a reply or a decision. It is lost when the stream is; then its event comes again. */
+  /** Queues a reply. It is lost when the stream is; then its event comes again. */
+  reply(reply: Init<Reply>): void {
+    if (this.send === undefined) return;
+    const size = 16 + bytesOf(reply.payload);
+    if (this.replies === undefined || this.replies.length >= MAX_ITEMS || this.batchBytes + size > MAX_BATCH) {
+      this.closeBatch();
+      this.replies = [];
+      this.requests.push({ replies: { replies: this.replies } });
+    }
+    this.replies.push(reply);
+    this.batchBytes += size;
+    this.schedule();
+  }
+
+  /** Queues a decision or what else answers an event. It is lost when the stream is, as a reply. */
   answer(request: Request): void {
     if (this.send === undefined) return;
     this.closeBatch();
@@ -138,7 +156,7 @@ export class Outbox {
   detach(): void {
     this.send = undefined;
     this.requests = [];
-    this.batch = undefined;
+    this.closeBatch();
     this.done = [];
     this.nacks = [];
     this.told = 0;
@@ -151,7 +169,7 @@ export class Outbox {
     this.scheduled = false;
     const { send, writer } = this;
     if (send === undefined) return;
-    this.batch = undefined;
+    this.closeBatch();
     const requests = this.requests;
     this.requests = [];
     for (const r of requests) writer.frame(writeSubscribeRequest, r);
@@ -170,18 +188,19 @@ export class Outbox {
   }
 
   private append(out: Outgoing): void {
-    if (this.batch === undefined || this.batch.length >= MAX_COMMANDS || this.batchBytes + out.size > MAX_BATCH) {
+    if (this.commands === undefined || this.commands.length >= MAX_ITEMS || this.batchBytes + out.size > MAX_BATCH) {
       this.closeBatch();
-      this.batch = [];
-      this.requests.push({ commands: { commands: this.batch } });
+      this.commands = [];
+      this.requests.push({ commands: { commands: this.commands } });
     }
-    this.batch.push(out.command);
+    this.commands.push(out.command);
     this.batchBytes += out.size;
     this.schedule();
   }
 
   private closeBatch(): void {
-    this.batch = undefined;
+    this.commands = undefined;
+    this.replies = undefined;
     this.batchBytes = 0;
   }
 
@@ -194,8 +213,9 @@ export class Outbox {
 
   private bound(): void {
     while (this.kept.length > this.limits.commands || this.keptBytes > this.limits.bytes) {
+      const { commandId } = this.kept[0].command;
       this.forget(1);
-      this.dropped++;
+      this.dropped(commandId!);
     }
   }
 

@@ -42,7 +42,8 @@ interface StatusEvents {
  *
  * - `change`: the state changed.
  * - `draining`: the edge stops within so many milliseconds; the SDK attaches again by itself.
- * - `command_error`: the edge refused a command, such as an emit with too many attachments.
+ * - `command_error`: the edge refused a command, such as an emit with too many attachments; or the
+ *   command was dropped, with the reason DROPPED, because the edge was away for too long.
  */
 export class Status extends EventEmitter<StatusEvents> implements AsyncIterable<LinkStatus> {
   /** The newest change. */
