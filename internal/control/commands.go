@@ -25,6 +25,7 @@ type commands struct {
 	srv    *Server
 	grant  *access.Grant
 	member *group.Member // nil for a caller without a stream
+	seat   seat          // of member
 	out    *outbox       // where answers of clients go; nil for a caller without a stream
 	flush  socketio.Flush
 }
@@ -35,7 +36,7 @@ func (c *commands) apply(cmd *pb.Command) *pb.CommandResult {
 		return failure(cmd.CommandId, err)
 	}
 	if cmd.CommandId == "" {
-		return c.do(cmd, &ackRelay{out: c.out})
+		return c.do(cmd, c.relay(cmd))
 	}
 	if len(cmd.CommandId) > maxCommandID {
 		return failure(cmd.CommandId, &socketio.Error{Reason: convert.Invalid, Text: fmt.Sprintf("command_id: %d bytes, at most %d are allowed", len(cmd.CommandId), maxCommandID)})
@@ -48,12 +49,22 @@ func (c *commands) apply(cmd *pb.Command) *pb.CommandResult {
 		}
 		return r
 	}
-	relay := &ackRelay{commandID: cmd.CommandId, out: c.out}
+	relay := c.relay(cmd)
 	if asks(cmd) {
 		e.relay = relay
 	}
 	r := c.do(cmd, relay)
 	e.finish(r)
+	return r
+}
+
+// relay returns what passes the answers to a command on.
+func (c *commands) relay(cmd *pb.Command) *ackRelay {
+	r := &ackRelay{commandID: cmd.CommandId, out: c.out}
+	if c.member != nil && asks(cmd) {
+		r.home, r.seat = &c.srv.relays, c.seat
+		r.home.add(r)
+	}
 	return r
 }
 
@@ -73,6 +84,7 @@ func (c *commands) do(cmd *pb.Command, relay *ackRelay) *pb.CommandResult {
 	receipt, err := c.perform(cmd, relay)
 	traced.Applied(receipt.Matched, receipt.Written, receipt.Dropped, err)
 	if err != nil {
+		relay.ended() // before it began
 		return failure(cmd.CommandId, err)
 	}
 	r := &pb.CommandResult{CommandId: cmd.CommandId, Receipt: convert.Receipt(receipt)}

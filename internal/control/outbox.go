@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/sio-edge/sio-edge/internal/control/convert"
-	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -18,8 +16,7 @@ type outbox struct {
 	mu      sync.Mutex // guards the following
 	closed  bool
 	results []*pb.CommandResult
-	acks    []*pb.ClientAck
-	sums    []*pb.AckSummary
+	owed    []owed
 	notices []*pb.SubscribeResponse
 	unsent  int
 	drained sync.Cond // signalled when unsent falls
@@ -62,12 +59,15 @@ func (o *outbox) room() {
 	}
 }
 
-// close refuses what comes from now on. Answers of clients go back to their relays.
+// close refuses what comes from now on, and gives what is owed to relays back to them.
 func (o *outbox) close() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.closed = true
+	owed := o.owed
+	o.owed = nil
 	o.drained.Broadcast()
+	o.mu.Unlock()
+	giveBack(owed)
 }
 
 // run sends what is queued until the context ends or send fails.
@@ -78,76 +78,44 @@ func (o *outbox) run(ctx context.Context, send func(*pb.SubscribeResponse) error
 			return ctx.Err()
 		case <-o.ready:
 		}
-		o.mu.Lock()
-		messages := o.notices
-		if len(o.results) > 0 {
-			messages = append(messages, &pb.SubscribeResponse{Message: &pb.SubscribeResponse_Results{
-				Results: &pb.CommandResultBatch{Results: o.results}}})
+		if err := o.flush(send); err != nil {
+			return err
 		}
-		if len(o.acks)+len(o.sums) > 0 {
-			messages = append(messages, &pb.SubscribeResponse{Message: &pb.SubscribeResponse_ClientAcks{
-				ClientAcks: &pb.ClientAckBatch{Acks: o.acks, Summaries: o.sums}}})
-		}
-		o.notices, o.results, o.acks, o.sums, o.unsent = nil, nil, nil, nil, 0
-		o.drained.Broadcast()
-		o.mu.Unlock()
-		for _, m := range messages {
-			if err := send(m); err != nil {
-				return err
+	}
+}
+
+// flush sends what is queued.
+func (o *outbox) flush(send func(*pb.SubscribeResponse) error) error {
+	o.mu.Lock()
+	messages, owed := o.notices, o.owed
+	if len(o.results) > 0 {
+		messages = append(messages, &pb.SubscribeResponse{Message: &pb.SubscribeResponse_Results{
+			Results: &pb.CommandResultBatch{Results: o.results}}})
+	}
+	o.notices, o.results, o.owed, o.unsent = nil, nil, nil, 0
+	o.drained.Broadcast()
+	o.mu.Unlock()
+	if len(owed) > 0 {
+		b := &pb.ClientAckBatch{}
+		for _, w := range owed {
+			if w.ack != nil {
+				b.Acks = append(b.Acks, w.ack)
+			} else {
+				b.Summaries = append(b.Summaries, w.sum)
 			}
 		}
+		messages = append(messages, &pb.SubscribeResponse{Message: &pb.SubscribeResponse_ClientAcks{ClientAcks: b}})
 	}
-}
-
-// ackRelay passes the answers of clients to whichever stream of the backend is there: the one
-// that sent the emit, or the one on which it sent it again.
-type ackRelay struct {
-	commandID string
-
-	mu   sync.Mutex // guards the following
-	out  *outbox
-	acks []*pb.ClientAck // not taken by any stream yet
-	sum  *pb.AckSummary
-}
-
-// Ack takes one recipient's answer.
-func (r *ackRelay) Ack(a socketio.Ack) {
-	r.pass(convert.Ack(r.commandID, a))
-}
-
-func (r *ackRelay) pass(m *pb.ClientAck) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.out.add(func() { r.out.acks = append(r.out.acks, m) }) {
-		r.acks = append(r.acks, m)
-	}
-}
-
-// Answer takes what one member of a group said, or why it said nothing.
-func (r *ackRelay) Answer(memberID string, outcome socketio.Outcome, args []byte, attachments [][]byte) {
-	r.pass(convert.Answer(r.commandID, memberID, outcome, args, attachments))
-}
-
-// Summary takes the end.
-func (r *ackRelay) Summary(s socketio.AckSummary) {
-	m := convert.Summary(r.commandID, s)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.out.add(func() { r.out.sums = append(r.out.sums, m) }) {
-		r.sum = m
-	}
-}
-
-// rebind passes what is kept and what follows to another stream.
-func (r *ackRelay) rebind(o *outbox) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.out = o
-	o.add(func() {
-		o.acks = append(o.acks, r.acks...)
-		if r.sum != nil {
-			o.sums = append(o.sums, r.sum)
+	for _, m := range messages {
+		if err := send(m); err != nil {
+			giveBack(owed)
+			return err
 		}
-		r.acks, r.sum = nil, nil
-	})
+	}
+	for _, w := range owed {
+		if w.sum != nil {
+			w.relay.ended()
+		}
+	}
+	return nil
 }

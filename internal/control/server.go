@@ -79,6 +79,7 @@ type Server struct {
 	within   time.Duration
 	drained  sync.Once
 
+	relays  relays
 	tails   tails
 	refused atomic.Uint64 // commands above the quota of their stream
 }

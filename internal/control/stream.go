@@ -59,7 +59,8 @@ func (s *Server) Subscribe(rpc pb.EventService_SubscribeServer) error {
 	}
 	defer member.Detach()
 	st := &stream{srv: s, rpc: rpc, grant: grant, member: member, name: h.Group, id: h.MemberID, out: newOutbox()}
-	st.commands = commands{srv: s, grant: grant, member: member, out: st.out}
+	st.commands = commands{srv: s, grant: grant, member: member, seat: seat{h.Group, h.MemberID}, out: st.out}
+	s.relays.attach(st.commands.seat, st.out)
 	st.quota.rate = float64(s.cfg.CommandRate)
 	defer st.out.close()
 	s.log.Info("backend attached", "group", h.Group, "member", h.MemberID, "sdk", h.SDK, "resume", outcomes[outcome].String())
@@ -132,11 +133,13 @@ func (st *stream) run(outcome group.Outcome) error {
 		}
 	}
 	cancel()
+	if errors.Is(err, io.EOF) {
+		// The backend has said all it has to say, and listens still.
+		senders.Wait()
+		err = st.out.flush(st.send)
+	}
 	st.out.close()
 	senders.Wait()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
 	return err
 }
 

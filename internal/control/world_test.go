@@ -54,7 +54,7 @@ func newWorldWith(t *testing.T, disk socketio.Store, change func(*control.Config
 	groups.Restore(group.Kept{Parse: sockets.ParseEvent})
 	engine := engineio.NewServer(engineio.Config{}, sockets, log)
 	config := control.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Version: "test",
-		HelloTimeout: 100 * time.Millisecond, Operations: control.Operations{Engine: engine}}
+		HelloTimeout: time.Second, Operations: control.Operations{Engine: engine}}
 	change(&config)
 	ctl := control.NewServer(config, groups, sockets, log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
