@@ -1,5 +1,5 @@
 import type { Command, Emit, Target } from "./gen/sioedge/v1/command";
-import { encodeArgs } from "./payload";
+import { bytesOf, encodeArgs } from "./payload";
 import { RESERVED } from "./events";
 import { many, one, timedOut } from "./link/acks";
 import type { Selection } from "./rooms";
@@ -135,12 +135,6 @@ export function emitToMany(nsp: Namespace<any, any, any, any>, to: Selection, ev
 }
 
 /** About how many bytes a command takes on the wire. */
-export function sizeOf(command: Init<Command>): number {
-  let n = 96;
-  const payload = (command.emit ?? command.tell ?? command.answer)?.payload;
-  if (payload !== undefined) {
-    n += (payload.json?.length ?? 0) + (command.emit?.event?.length ?? 0);
-    for (const a of payload.attachments ?? []) n += a.length;
-  }
-  return n;
+export function sizeOf({ emit, tell, answer }: Init<Command>): number {
+  return 96 + (emit?.event?.length ?? 0) + bytesOf((emit ?? tell ?? answer)?.payload);
 }

@@ -12,6 +12,13 @@ interface Incoming {
 /** What the edge takes in one message, less room for what is beside the payload. */
 const MAX_MESSAGE = (8 << 20) - (64 << 10);
 
+/** How many bytes a payload takes, about. */
+export function bytesOf(payload: { readonly json?: string | Uint8Array; readonly attachments?: readonly { readonly length: number }[] } | undefined): number {
+  let n = payload?.json?.length ?? 0;
+  for (const a of payload?.attachments ?? []) n += a.length;
+  return n;
+}
+
 /** Throws for what would end the stream. */
 export function checkSize(bytes: number): void {
   if (bytes > MAX_MESSAGE) throw new RangeError(`payload of ${bytes} bytes: an edge takes at most ${MAX_MESSAGE}`);

@@ -1,6 +1,6 @@
 import type { Event } from "./gen/sioedge/v1/event";
 import type { ConnectDecision, SubscribeRequest } from "./gen/sioedge/v1/event_service";
-import { checkSize, encodeArgs } from "./payload";
+import { bytesOf, checkSize, encodeArgs } from "./payload";
 import type { Init } from "./wire/index";
 
 /** Who a task tells what becomes of it. */
@@ -43,7 +43,7 @@ export class Task {
     return (...args) => {
       if (this.answer !== undefined) return;
       const payload = encodeArgs(args);
-      checkSize(payload.attachments.reduce((n, a) => n + a.length, payload.json.length));
+      checkSize(bytesOf(payload));
       this.answer = { reply: { deliveryId: this.id, payload } };
       this.owner.answered(this);
       if (this.awaitsReply) {

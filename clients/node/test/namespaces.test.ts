@@ -227,6 +227,24 @@ for (const nsp of ["/", "/nsp"]) {
   });
 }
 
+edgeTest("namespaces that are added later cost nothing that is under way", async (world) => {
+  const io = world.server();
+  const heard: number[] = [];
+  io.on("connection", (socket) => socket.on("n", async (n, ack) => (heard.push(n), await pause(n % 3), ack(n))));
+  const [c] = await world.connected(1);
+  c.on("ask", (n, ack) => setTimeout(ack, n % 7, n));
+  const answers: Promise<unknown>[] = [];
+  for (let i = 0; i < 200; i++) {
+    if (i % 20 === 0) io.of(`/late-${i}`);
+    answers.push(c.timeout(10_000).emitWithAck("n", i), io.timeout(10_000).emitWithAck("ask", i));
+    if (i % 10 === 0) await pause(5);
+  }
+  const all = await Promise.all(answers);
+  for (let i = 0; i < 200; i++) assert.deepEqual([all[2 * i], all[2 * i + 1]], [i, [i]]);
+  assert.deepEqual(heard, [...Array(200).keys()], "each once, in order");
+  for (let i = 0; i < 200; i += 20) await next(world.client(`/late-${i}`), "connect");
+});
+
 edgeTest("a room can be excluded", async (world) => {
   const io = world.server();
   const nsp = io.of("/nsp");

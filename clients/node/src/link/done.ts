@@ -1,15 +1,8 @@
-import type { Payload } from "../gen/sioedge/v1/event";
 import type { SubscribeRequest } from "../gen/sioedge/v1/event_service";
+import { bytesOf } from "../payload";
 import type { Init } from "../wire/index";
 
 type Answer = Init<SubscribeRequest> | undefined;
-
-/** How many bytes a payload takes, about. */
-export function bytesOf(payload: Init<Payload> | undefined): number {
-  let n = payload?.json?.length ?? 0;
-  for (const a of payload?.attachments ?? []) n += a.length;
-  return n;
-}
 
 /**
  * The offsets of the newest events that were handled, with what was answered: an event that is

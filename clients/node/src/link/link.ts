@@ -41,6 +41,7 @@ const SUBSCRIBE = "/sioedge.v1.EventService/Subscribe";
 const FIRST_RETRY = 50;
 const LAST_RETRY = 5_000;
 const KEEPALIVE = 20_000;
+const RENEW_WITHIN = 2_000;
 
 /** Keeps one member attached: dials, introduces, resumes, and begins again when the stream ends. */
 export class Link {
@@ -51,6 +52,7 @@ export class Link {
   private retry = FIRST_RETRY;
   private timer: NodeJS.Timeout | undefined;
   private closing = false;
+  private detached = false; // the stream is there, but for what the edge still says only
   private ended: (() => void) | undefined;
   private told = ""; // the spec of the newest Hello
 
@@ -83,12 +85,17 @@ export class Link {
     stream.write(w.take());
   }
 
-  /** Attaches anew if what the group wants has changed since Hello; nothing is missed. */
+  /**
+   * Attaches anew if what the group wants has changed since Hello. Nothing is missed: the edge says
+   * on the old stream what it still has to say, then ends it.
+   */
   renew(): void {
-    if (this.status.current.state !== "attached" || this.closing || JSON.stringify(this.spec()) === this.told) return;
+    const { stream } = this;
+    if (stream === undefined || !this.outbox.attached || this.closing || JSON.stringify(this.spec()) === this.told) return;
     this.outbox.flush();
-    this.drop();
-    this.open();
+    this.detach();
+    stream.end();
+    this.timer = setTimeout(() => this.lost(stream, null), RENEW_WITHIN);
   }
 
   /** Makes a unary call on the connection of the stream. */
@@ -124,6 +131,7 @@ export class Link {
     if (stream !== this.stream) return;
     const { handler } = this;
     if (m.deliveries !== undefined) {
+      if (this.detached) return; // they cannot be settled any more, and come again behind those before them
       const { deliveries } = m.deliveries;
       for (const d of deliveries) if (d.event !== undefined && d.event.offset > this.offset) this.offset = d.event.offset;
       handler.deliveries(m.deliveries);
@@ -155,11 +163,14 @@ export class Link {
 
   private lost(stream: Call, err: EdgeError | null): void {
     if (stream !== this.stream) return;
+    const renewing = this.detached;
+    clearTimeout(this.timer);
     this.drop();
     if (this.closing) {
       this.ended?.();
       return;
     }
+    if (renewing && err === null) return this.open();
     const error = err ?? new EdgeError("the edge ended the stream", Code.UNAVAILABLE);
     if (error.reason === "FENCED") {
       this.status._set({ state: "fenced", error });
@@ -173,11 +184,18 @@ export class Link {
   }
 
   private drop(): void {
-    const attached = this.outbox.attached;
+    this.detach();
+    this.detached = false;
     this.stream = undefined;
-    this.outbox.detach();
     this.channel?.close();
     this.channel = undefined;
-    if (attached) this.handler.detached();
+  }
+
+  // Says no more on the stream.
+  private detach(): void {
+    if (!this.outbox.attached) return;
+    this.outbox.detach();
+    this.handler.detached();
+    this.detached = true;
   }
 }

@@ -2,7 +2,7 @@ import type { Command } from "../gen/sioedge/v1/command";
 import { writeSubscribeRequest, type DeliveryRange, type Nack, type Reply, type SubscribeRequest } from "../gen/sioedge/v1/event_service";
 import { traceparent } from "../trace";
 import { type Init, Writer } from "../wire/index";
-import { bytesOf } from "./done";
+import { bytesOf } from "../payload";
 
 type Request = Init<SubscribeRequest>;
 
