@@ -1,7 +1,7 @@
 package hostile
 
 import (
-	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -74,57 +74,37 @@ func (s spread) at(hundredth int) time.Duration {
 	return s[len(s)*hundredth/100]
 }
 
-// during is how long the answers take that come while f runs.
-func (c *crowd) during(f func()) spread {
-	c.mu.Lock()
-	c.answers = nil
-	c.mu.Unlock()
-	f()
+// since takes the answers that have come since it was asked last.
+func (c *crowd) since() spread {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.answers)
+	answers := c.answers
+	c.answers = nil
+	return answers
 }
 
-// batches is how many parts the rows are played in, with rests between them: what else the machine does is
-// then in both.
-const batches = 4
-
-// TestRowsBesideGoodClients plays all rows in random order, several at a time. Those who mean well
+// TestRowsBesideGoodClients has all rows played in random order, several at a time. Those who mean well
 // are answered at most twice as late as without, and afterwards the edge holds what it held before.
 func TestRowsBesideGoodClients(t *testing.T) {
+	if os.Getenv(attackEnv) != "" {
+		attack(t)
+		return
+	}
 	e := target(t)
 	c := e.crowd(t)
-	rest := func() { time.Sleep(2 * time.Second) }
-	c.during(rest)
+	time.Sleep(2 * time.Second)
 	before, was := e.footprint(t), e.refusals(t)
-
-	all := slices.DeleteFunc(rows(), func(r row) bool { return r.apart })
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	quick := slices.DeleteFunc(slices.Clone(all), func(r row) bool { return r.slow })
-	rounds := 1
-	if long() {
-		rounds = 10
-	}
+	c.since()
 	var alone, among spread
-	for range rounds {
-		var waiting sync.WaitGroup
-		for _, r := range all {
-			if r.slow { // and does next to nothing meanwhile
-				waiting.Go(func() { t.Run(r.name(), func(t *testing.T) { r.play(t, e) }) })
-			}
+	rows := e.attacked(t, func(phase string) { // called when the phase has ended
+		if phase == resting {
+			alone = append(alone, c.since()...)
+		} else {
+			among = append(among, c.since()...)
 		}
-		for batch := range slices.Chunk(quick, len(quick)/batches+1) {
-			alone = append(alone, c.during(rest)...)
-			among = append(among, c.during(func() { play(t, e, batch) })...)
-		}
-		waiting.Wait()
-	}
-	alone = append(alone, c.during(rest)...)
-
+	})
 	refused := since(was, e.refusals(t))
-	t.Logf("%d rows; p50 %v alone, %v among them; p99 %v alone, %v among them; refused: %s", len(all)*rounds, alone.at(50), among.at(50), alone.at(99), among.at(99), refused)
+	t.Logf("%d rows; p50 %v alone, %v among them; p99 %v alone, %v among them; refused: %s", rows, alone.at(50), among.at(50), alone.at(99), among.at(99), refused)
 	noise := 150 * time.Millisecond // other tests run beside this one
 	if long() {
 		noise = 5 * time.Millisecond
@@ -139,28 +119,4 @@ func TestRowsBesideGoodClients(t *testing.T) {
 	}
 	e.settles(t, before, 32<<20)
 	e.wantCleanLog(t)
-}
-
-// pace is how often a row begins: attackers, clients, backend and edge share the cores of one machine.
-const pace = 20 * time.Millisecond
-
-// play plays rows, at most two at a time.
-func play(t *testing.T, e *edge, rows []row) {
-	var playing sync.WaitGroup
-	next := make(chan row)
-	for range 2 {
-		playing.Go(func() {
-			for r := range next {
-				t.Run(r.name(), func(t *testing.T) { r.play(t, e) })
-			}
-		})
-	}
-	begin := time.NewTicker(pace)
-	defer begin.Stop()
-	for _, r := range rows {
-		next <- r
-		<-begin.C
-	}
-	close(next)
-	playing.Wait()
 }

@@ -15,8 +15,12 @@ import (
 	"time"
 )
 
-// patience bounds every wait.
-const patience = 40 * time.Second
+// patience bounds every wait, and slack is how late the edge may be with what has a time: both are generous, for
+// the machine may be busy.
+const (
+	patience = 60 * time.Second
+	slack    = 10 * time.Second
+)
 
 // line is one TCP connection of a client.
 type line struct {

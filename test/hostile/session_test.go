@@ -168,9 +168,10 @@ var resumeRows = flat(
 		id := e.session(t, "")
 		for i := range 300 {
 			l := e.webSocket(t, false)
-			l.say(fmt.Sprintf(`40{"pid":"%s%02d"}`, id.pid[:len(id.pid)-2], i%100))
-			if got := pidOf(t, l.wantPacket("40{")); got == id && i != 0 {
-				t.Fatalf("guessed %v", got) // a chance of 1 in 4,096
+			guess := fmt.Sprintf("%s%04d", id.pid[:len(id.pid)-4], i)
+			l.say(`40{"pid":"` + guess + `"}`)
+			if got := pidOf(t, l.wantPacket("40{")); got.sid == id.sid && guess != id.pid {
+				t.Fatalf("%s was taken for %s", guess, id.pid)
 			}
 			l.Close()
 		}
