@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -110,6 +111,16 @@ func TestASecuredEdge(t *testing.T) {
 		if resp.StatusCode != c.want {
 			t.Errorf("%s as %q: %d, want %d", c.path, c.caller, resp.StatusCode, c.want)
 		}
+	}
+	resp, err := client("").Get("https://127.0.0.1:" + s.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if !regexp.MustCompile(`(?m)^sioedge_control_certificate_expires_seconds 1\.\d+e\+09$`).Match(figures) ||
+		!regexp.MustCompile(`(?m)^sioedge_refused_total\{layer="control",reason="role"\} [1-9]`).Match(figures) {
+		t.Error("metrics say nothing of access")
 	}
 	secret, err := os.ReadFile(s.token)
 	if err != nil {

@@ -137,7 +137,7 @@ func TestMetrics(t *testing.T) {
 		there[name] = true
 	}
 	for line := range strings.Lines(doc.String()) {
-		if cells := strings.Split(line, "`"); len(cells) > 1 && !there[cells[1]] {
+		if cells := strings.Split(line, "`"); len(cells) > 1 && !there[cells[1]] && cells[1] != "sioedge_control_certificate_expires_seconds" { // see TestASecuredEdge
 			t.Errorf("%s is documented and not there", cells[1])
 		}
 	}

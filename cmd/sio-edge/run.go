@@ -101,7 +101,8 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	measured.Watch(metrics.Sources{Version: version, Identity: id,
 		Limits: func() map[string]float64 { return l.now.Load().limits() }, Budget: room, Addresses: addresses, Front: front,
 		MaxConnections: func() int { return l.now.Load().maxConnections() }, Insecure: func() []string { return l.now.Load().insecure() },
-		CertificateExpires: front.CertificateExpires, Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands})
+		CertificateExpires: front.CertificateExpires, Engine: engine, Sockets: sockets, Groups: groups, Store: kept, RefusedCommands: ctl.RefusedCommands,
+		Panics: ctl.Panics, Access: guard})
 	backends, err := net.Listen("tcp", string(s.ControlListen))
 	if err != nil {
 		return fmt.Errorf("listen for backends: %w", err)

@@ -91,7 +91,7 @@ func newGuardedBy(t *testing.T, file string, disk socketio.Store) *guarded {
 	g.write(t, "edge.key", edge.Key)
 	g.write(t, "access.yaml", []byte(file))
 	log := slog.New(slog.NewJSONHandler(g.audit, nil))
-	g.guard, err = access.NewGuard(access.Config{Files: g.files(), Log: log, Audit: log.WithGroup("audit"), Every: 10 * time.Millisecond})
+	g.guard, err = access.NewGuard(access.Config{Files: g.files(), Log: log, Audit: log.WithGroup("audit"), Every: 25 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func mount[Req, Resp any, R interface {
 			return nil, connectError(err)
 		}
 		return connect.NewResponse((*Resp)(resp.(R))), nil
-	}, connect.WithReadMaxBytes(maxJSON), connect.WithCodec(strictJSON{})))
+	}, connect.WithReadMaxBytes(maxJSON), connect.WithCodec(strictJSON{}), connect.WithCompression("gzip", nil, nil)))
 }
 
 // callJSON does around a call what the interceptors of the control listener do.

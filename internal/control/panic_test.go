@@ -29,7 +29,7 @@ func TestG17_APanicEndsOneCall(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	for range 3 {
+	for n := range 3 {
 		_, err := admin.ListRefusals(ctx, &pb.ListRefusalsRequest{})
 		want(err)
 		stream, err := admin.Backup(ctx, &pb.BackupRequest{})
@@ -50,5 +50,6 @@ func TestG17_APanicEndsOneCall(t *testing.T) {
 		if _, err := admin.GetEdge(ctx, &pb.GetEdgeRequest{}); err != nil {
 			t.Errorf("the next call: %v", err)
 		}
+		equal(t, "counted", w.server.Panics(), 3*n+3)
 	}
 }

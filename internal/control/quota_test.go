@@ -40,3 +40,26 @@ func TestP22_AStreamIsSlowedThenRefused(t *testing.T) {
 		}
 	})
 }
+
+// A hundred times the quota is taken for its patience at the rate of the quota, and refused then.
+func TestG14_AHundredThousandCommandsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := quota{rate: 1000}
+		begin := time.Now()
+		done, refused := 0, 0
+		for time.Since(begin) < 10*time.Second {
+			ok, err := q.admit(t.Context(), 1000) // sent as fast as they are read
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				done += 1000
+			} else {
+				refused += 1000
+			}
+		}
+		if done > 11_000 || refused == 0 {
+			t.Errorf("%d done and %d refused in 10 s of 1,000 a second", done, refused)
+		}
+	})
+}

@@ -82,6 +82,7 @@ type Server struct {
 	relays  relays
 	tails   tails
 	refused atomic.Uint64 // commands above the quota of their stream
+	panics  atomic.Uint64 // calls that a bug ended
 }
 
 // Remember takes over that a former process has done a command. It is called before Serve.
@@ -173,6 +174,9 @@ func (s *Server) StoreRefuses(err error) {
 	s.health.SetServingStatus(StoreService, state)
 }
 
+// Panics is how many calls were ended by a bug.
+func (s *Server) Panics() uint64 { return s.panics.Load() }
+
 // RefusedCommands is how many commands were refused because their stream sent too many.
 func (s *Server) RefusedCommands() uint64 { return s.refused.Load() }
 
@@ -248,6 +252,7 @@ func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.Str
 
 func (s *Server) recovered(method string, err *error) {
 	if p := recover(); p != nil {
+		s.panics.Add(1)
 		s.log.Error("bug: a call panicked", "method", method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		*err = status.Error(codes.Internal, "internal error")
 	}

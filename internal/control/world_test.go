@@ -43,7 +43,7 @@ func newWorldOn(t *testing.T, disk socketio.Store) *world {
 }
 
 func newWorldWith(t *testing.T, disk socketio.Store, change func(*control.Config)) *world {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	cfg := group.Config{EdgeID: "edge-1", LogID: "log-1", Epoch: 1, Namespaces: []string{"/"}}
 	if kept, ok := disk.(group.Log); ok {
 		cfg.Log = kept

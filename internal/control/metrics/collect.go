@@ -59,6 +59,17 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		ch.group(&g)
 	}
 	ch.put(overQuota, float64(c.s.RefusedCommands()))
+	ch.put(panics, float64(c.s.Panics()))
+	stale := 0.0
+	if guard := c.s.Access; guard != nil {
+		if guard.Stale() {
+			stale = 1
+		}
+		if at := guard.Expires(); !at.IsZero() {
+			ch.put(callersUntil, float64(at.Unix()))
+		}
+	}
+	ch.put(accessStale, stale)
 	if c.s.Store != nil {
 		ch.store(c.s.Store.Stats())
 	}

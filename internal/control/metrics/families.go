@@ -88,6 +88,9 @@ var (
 	wait         = histogram("group_wait_seconds", "From the edge's reading a client event to its first delivery.", "group")
 	handle       = histogram("group_handle_seconds", "From the delivery of a client event to its settling: what the backend and the network take.", "group")
 
+	panics       = counter("control_panics_total", "Calls of backends and operators that a bug in the edge ended.")
+	accessStale  = gauge("access_files_stale", "1 while access-file or a certificate beside it is faulty and the former one is in force.")
+	callersUntil = gauge("control_certificate_expires_seconds", "When the certificate of control-listen expires, in Unix time.")
 	overQuota    = counter("commands_refused_total", "Commands refused because their backend sent more than commands-per-second.")
 	commits      = counter("store_commits_total", "Commits of the store.")
 	records      = counter("store_records_total", "Records that were committed.")
@@ -105,7 +108,7 @@ var families = []*family{
 	limits, httpOpen, acceptWaits, addressesKnown, memoryUsed, memoryShare, memoryLevel, memoryRaised, shed,
 	sessions, rooms, events, emits, recipients, replies, clientAcks, awaitedAcks, replayed, gaps, logPackets, logBytes,
 	groupMembers, backlog, backlogLimit, backlogBytes, backlogAge, inFlight, paused, deliveries, redeliveries, settled, dropped, deadLetters, total, wait, handle,
-	overQuota, commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
+	panics, accessStale, callersUntil, overQuota, commits, records, failures, commitTime, rewrites, replaced, storeBytes, storeHealthy,
 }
 
 // Document writes the table of all metrics for docs/metrics.md.

@@ -146,6 +146,10 @@ type Sources struct {
 	Store              *store.Store
 	// RefusedCommands counts commands above the quota of their stream.
 	RefusedCommands func() uint64
+	// Panics counts calls that a bug ended.
+	Panics func() uint64
+	// Access decides who may do what; nil if everybody may do everything.
+	Access *access.Guard
 }
 
 // Watch begins to collect from the floors.

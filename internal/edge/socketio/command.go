@@ -88,10 +88,17 @@ type Receipt struct {
 // Apply does what cmd says and queues what it makes; f.Do writes it. Commands of one caller are
 // applied in the order of its calls. The error is an *Error; then nothing was done.
 func (s *Server) Apply(cmd Command, f *Flush) (Receipt, error) {
-	if e, ok := cmd.(*Emit); ok {
-		if err := s.checkEmit(e); err != nil {
-			return Receipt{}, err
-		}
+	var err error
+	switch c := cmd.(type) {
+	case *Emit:
+		err = s.checkEmit(c)
+	case *Join:
+		err = s.checkNames(c.Rooms)
+	case *Leave:
+		err = s.checkNames(c.Rooms)
+	}
+	if err != nil {
+		return Receipt{}, err
 	}
 	n, err := s.resolve(cmd.target())
 	if err != nil || n == nil {
@@ -138,10 +145,8 @@ func (s *Server) resolve(t *Target) (*Namespace, error) {
 		return nil, &Error{TargetEmpty, "target names nobody; say everyone if all are meant"}
 	}
 	for _, names := range [][]string{t.Rooms, t.SIDs, t.UserIDs, t.ExceptRooms, t.ExceptSIDs} {
-		for _, name := range names {
-			if err := s.checkName(name); err != nil {
-				return nil, err
-			}
+		if err := s.checkNames(names); err != nil {
+			return nil, err
 		}
 	}
 	if n := s.lookup(t.Namespace); n != nil {
@@ -159,6 +164,21 @@ func UnknownNamespace(namespace string) *Error {
 		namespace = "/"
 	}
 	return &Error{NamespaceUnknown, fmt.Sprintf("namespace %.128q: no configuration and no group declares it", namespace)}
+}
+
+// maxNames bounds each list of names in a command: they are gone through with locks held.
+const maxNames = 4096
+
+func (s *Server) checkNames(names []string) error {
+	if len(names) > maxNames {
+		return &Error{TargetInvalid, fmt.Sprintf("%d names, at most %d are allowed", len(names), maxNames)}
+	}
+	for _, name := range names {
+		if err := s.checkName(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) checkName(name string) error {

@@ -82,11 +82,6 @@ func (n *Namespace) leaveLocked(s *Socket, i int) {
 }
 
 func (n *Namespace) joinAll(j *Join) (Receipt, error) {
-	for _, name := range j.Rooms {
-		if err := n.srv.checkName(name); err != nil {
-			return Receipt{}, err
-		}
-	}
 	r, full, changed := n.joinPicked(j)
 	for _, s := range changed {
 		s.changed(j.Rooms, j.By)

@@ -291,7 +291,8 @@ func (*Command_Answer) isCommand_Op() {}
 
 // Target selects sessions of one namespace: those in any of the rooms, with any of the sids or
 // of any of the users, or everyone; less the exceptions. Each is selected once. A target that
-// names nobody is an error, so that a forgotten field never reaches all users.
+// names nobody is an error, so that a forgotten field never reaches all users. Each list has at most
+// 4,096 names.
 type Target struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Default "/".

@@ -1,0 +1,510 @@
+package control_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
+)
+
+// h2 speaks HTTP/2 with the control listener frame by frame, as no client of gRPC does.
+type h2 struct {
+	t      *testing.T
+	conn   net.Conn
+	framer *http2.Framer
+	enc    *hpack.Encoder
+	block  bytes.Buffer
+	next   uint32 // stream
+}
+
+// raw opens a connection as a caller.
+func (g *guarded) raw(t *testing.T, caller string) *h2 {
+	t.Helper()
+	c := g.tls(t, g.ca, caller, time.Hour)
+	c.NextProtos = []string{"h2"}
+	conn, err := tls.Dial("tcp", g.addr, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	h := &h2{t: t, conn: conn, framer: http2.NewFramer(conn, conn), next: 1}
+	h.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	h.enc = hpack.NewEncoder(&h.block)
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(conn, http2.ClientPreface)
+	h.framer.WriteSettings()
+	return h
+}
+
+func (h *h2) headers(path string, end bool, more ...string) (stream uint32) {
+	h.block.Reset()
+	fields := append([]string{":method", "POST", ":scheme", "https", ":path", path, ":authority", "edge", "content-type", "application/grpc", "te", "trailers"}, more...)
+	for i := 0; i < len(fields); i += 2 {
+		h.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	stream = h.next
+	h.next += 2
+	h.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block.Bytes(), EndHeaders: true, EndStream: end})
+	return stream
+}
+
+// body is a message as gRPC frames it.
+func body(m []byte) []byte {
+	return append([]byte{0, byte(len(m) >> 24), byte(len(m) >> 16), byte(len(m) >> 8), byte(len(m))}, m...)
+}
+
+// status waits for the end of a stream: grpc-status and its message, or what ended it otherwise.
+func (h *h2) status(stream uint32) (code, message string) {
+	h.t.Helper()
+	for {
+		f, err := h.framer.ReadFrame()
+		if err != nil {
+			return "closed", err.Error()
+		}
+		switch f := f.(type) {
+		case *http2.MetaHeadersFrame:
+			if f.StreamID != stream || !f.StreamEnded() {
+				continue
+			}
+			for _, field := range f.Fields {
+				switch field.Name {
+				case "grpc-status":
+					code = field.Value
+				case "grpc-message":
+					message = field.Value
+				}
+			}
+			return code, message
+		case *http2.RSTStreamFrame:
+			if f.StreamID == stream {
+				return "reset", f.ErrCode.String()
+			}
+		case *http2.GoAwayFrame:
+			return "goaway", f.ErrCode.String() + " " + string(f.DebugData())
+		}
+	}
+}
+
+// works says whether the listener still answers others.
+func (g *guarded) works(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := pb.NewAdminServiceClient(g.conn).GetEdge(ctx, &pb.GetEdgeRequest{}); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+}
+
+// Only the path of a method, to the letter, is that method; what a caller says of itself counts
+// for nothing.
+func TestG2_PathsAndMetadata(t *testing.T) {
+	g := newGuarded(t)
+	seek, _ := proto.Marshal(&pb.SeekGroupRequest{Group: "chat", Position: &pb.SeekGroupRequest_Latest{Latest: true}})
+	for _, c := range []struct {
+		name, caller, path string
+		more               []string
+		want               string
+	}{
+		{"as it is", "ops", "/sioedge.v1.AdminService/SeekGroup", nil, "5"}, // no such group
+		{"as it is, by another role", "watch", "/sioedge.v1.AdminService/SeekGroup", nil, "7"},
+		{"no leading slash", "watch", "sioedge.v1.AdminService/SeekGroup", nil, "12"},
+		{"two slashes", "watch", "//sioedge.v1.AdminService/SeekGroup", nil, "12"},
+		{"upper case", "watch", "/SIOEDGE.V1.AdminService/SeekGroup", nil, "12"},
+		{"lower case", "watch", "/sioedge.v1.AdminService/seekgroup", nil, "12"},
+		{"escaped", "watch", "/sioedge.v1.AdminService%2FSeekGroup", nil, "12"},
+		{"a query", "watch", "/sioedge.v1.AdminService/SeekGroup?x", nil, "12"},
+		{"dots", "watch", "/x/../sioedge.v1.AdminService/SeekGroup", nil, "12"},
+		{"unknown", "watch", "/sioedge.v1.AdminService/Fly", nil, "12"},
+		{"a role of its own", "watch", "/sioedge.v1.AdminService/SeekGroup", []string{"x-role", "admin", "grpc-role", "admin", "role", "admin"}, "7"},
+		{"two tokens", "watch", "/sioedge.v1.AdminService/SeekGroup", []string{"authorization", "Bearer a", "authorization", "Bearer b"}, "7"},
+		{"another scheme", "", "/sioedge.v1.AdminService/SeekGroup", []string{"authorization", "Basic " + cronToken}, "16"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := g.raw(t, c.caller)
+			stream := h.headers(c.path, false, c.more...)
+			h.framer.WriteData(stream, true, body(seek))
+			if code, message := h.status(stream); code != c.want {
+				t.Errorf("%s %s, want %s", code, message, c.want)
+			}
+		})
+	}
+	h := g.raw(t, "watch") // a header in upper case breaks HTTP/2
+	stream := h.headers("/sioedge.v1.AdminService/SeekGroup", false, "X-Role", "admin")
+	if code, _ := h.status(stream); code == "0" || code == "5" {
+		t.Errorf("an upper-case header: %s", code)
+	}
+}
+
+// Messages that are too large, too deep or no protobuf end their call and nothing else.
+func TestG3_MessagesThatAreBombs(t *testing.T) {
+	g := newGuarded(t)
+	deep := func() []byte { // ListValue.values in Value.list_value in ListValue.values …
+		const depth = 12_000 // of fields; protobuf allows 10,000 messages
+		sizes := make([]int, depth+1)
+		for i := range depth {
+			sizes[i+1] = 1 + protowire.SizeBytes(sizes[i])
+		}
+		var m []byte
+		for i := depth; i > 0; i-- {
+			field := protowire.Number(1)
+			if i%2 == 1 {
+				field = 6
+			}
+			m = protowire.AppendVarint(protowire.AppendTag(m, field, protowire.BytesType), uint64(sizes[i-1]))
+		}
+		return m
+	}
+	command := func(emit []byte) []byte {
+		c := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), emit) // Command.emit
+		return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), c)  // ExecuteRequest.commands
+	}
+	unknown := make([]byte, 0, 4<<20)
+	for len(unknown) < 3<<20 {
+		unknown = protowire.AppendVarint(protowire.AppendTag(unknown, 1000, protowire.VarintType), 1)
+	}
+	var groups []byte
+	for range 20_000 {
+		groups = protowire.AppendTag(groups, 1000, protowire.StartGroupType)
+	}
+	for range 20_000 {
+		groups = protowire.AppendTag(groups, 1000, protowire.EndGroupType)
+	}
+	for name, c := range map[string]struct {
+		message []byte
+		want    string // grpc-status
+	}{
+		"above the limit":   {make([]byte, 8<<20+1), "8"},
+		"nested":            {command(protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), deep())), "13"},
+		"groups":            {groups, "13"},
+		"invalid UTF-8":     {command(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), []byte{0xff, 0xfe})), "13"},
+		"cut short":         {protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), 1<<30), "13"},
+		"unknown fields":    {unknown, "0"}, // taken, and forgotten
+		"a length for ever": {[]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, "13"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := g.as(t, "chat")
+			var got codes.Code
+			err := conn.Invoke(g.context(), pb.CommandService_Execute_FullMethodName, rawMessage(c.message), &pb.ExecuteResponse{},
+				grpc.ForceCodec(rawCodec{}), grpc.MaxCallSendMsgSize(16<<20))
+			got = status.Code(err)
+			want := map[string]codes.Code{"0": codes.OK, "8": codes.ResourceExhausted, "13": codes.Internal}[c.want]
+			if got != want {
+				t.Errorf("%v, want %v", err, want)
+			}
+			if _, err := pb.NewCommandServiceClient(conn).Execute(g.context(), &pb.ExecuteRequest{}); err != nil {
+				t.Errorf("the next call on the connection: %v", err)
+			}
+		})
+	}
+}
+
+type rawMessage []byte
+
+// rawCodec sends bytes as they are.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) ([]byte, error) { return v.(rawMessage), nil }
+
+func (rawCodec) Unmarshal(b []byte, v any) error { return proto.Unmarshal(b, v.(proto.Message)) }
+
+// Nothing is decompressed: neither for gRPC nor for the JSON calls.
+func TestG4_CompressionIsRefused(t *testing.T) {
+	g := newGuarded(t)
+	for _, encoding := range []string{"gzip", "deflate", "snappy", "zstd"} {
+		h := g.raw(t, "watch")
+		stream := h.headers("/sioedge.v1.AdminService/GetEdge", false, "grpc-encoding", encoding)
+		m := body(bytes.Repeat([]byte{0}, 1000))
+		m[0] = 1 // compressed
+		h.framer.WriteData(stream, true, m)
+		if code, message := h.status(stream); code != "12" {
+			t.Errorf("%s: %s %s", encoding, code, message)
+		}
+		code, answer := g.http(t, g.tls(t, g.ca, "watch", time.Hour), "POST", "/sioedge.v1.AdminService/GetEdge", "", "Content-Encoding", encoding)
+		if code != 501 && code != 415 {
+			t.Errorf("JSON, %s: %d %s", encoding, code, answer)
+		}
+	}
+}
+
+// A call has at most 16 KiB of metadata.
+func TestG5_MetadataIsBounded(t *testing.T) {
+	g := newGuarded(t)
+	admin := pb.NewAdminServiceClient(g.as(t, "watch"))
+	for size, want := range map[int]bool{8 << 10: true, 32 << 10: false, 1 << 20: false} {
+		ctx := metadata.AppendToOutgoingContext(g.context(), "x", strings.Repeat("x", size))
+		if _, err := admin.GetEdge(ctx, &pb.GetEdgeRequest{}); (err == nil) != want {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	g.works(t)
+}
+
+// What HTTP/2 lets a peer do again and again has a bound, and costs nobody else anything.
+func TestG6_FloodsAreBounded(t *testing.T) {
+	g := newGuarded(t)
+	g.works(t)
+	settle := func() int {
+		runtime.GC()
+		return runtime.NumGoroutine()
+	}
+	before := settle()
+	// reads throws away what comes back and says how the connection ended.
+	reads := func(h *h2) chan string {
+		end := make(chan string, 1)
+		go func() {
+			for {
+				f, err := h.framer.ReadFrame()
+				if err != nil {
+					end <- err.Error()
+					return
+				}
+				if away, ok := f.(*http2.GoAwayFrame); ok {
+					end <- away.ErrCode.String() + " " + string(away.DebugData())
+					io.Copy(io.Discard, h.conn)
+					return
+				}
+			}
+		}()
+		return end
+	}
+	flood := func(name string, closes bool, n int, send func(h *h2, i int) error) {
+		t.Run(name, func(t *testing.T) {
+			h := g.raw(t, "watch")
+			end := reads(h)
+			for i := range n {
+				if err := send(h, i); err != nil {
+					break
+				}
+			}
+			g.works(t)
+			select {
+			case why := <-end:
+				if !closes {
+					t.Errorf("the connection ended: %s", why)
+				}
+			case <-time.After(200 * time.Millisecond):
+				if closes {
+					select {
+					case <-end:
+					case <-time.After(10 * time.Second):
+						t.Error("the connection is still there")
+					}
+				}
+			}
+			h.conn.Close()
+			eventually(t, "the goroutines are back", func() bool { return settle() <= before+10 })
+		})
+	}
+	flood("rapid reset", false, 20_000, func(h *h2, i int) error {
+		return h.framer.WriteRSTStream(h.headers("/sioedge.v1.AdminService/TailEvents", false), http2.ErrCodeCancel)
+	})
+	flood("pings", true, 20_000, func(h *h2, i int) error { return h.framer.WritePing(false, [8]byte{1}) })
+	flood("settings", false, 20_000, func(h *h2, i int) error { return h.framer.WriteSettings() })
+	var stream uint32
+	flood("tiny data", false, 20_000, func(h *h2, i int) error {
+		if i == 0 {
+			stream = h.headers("/sioedge.v1.CommandService/Execute", false)
+		}
+		return h.framer.WriteData(stream, false, []byte{0})
+	})
+	flood("empty data", false, 20_000, func(h *h2, i int) error {
+		if i == 0 {
+			stream = h.headers("/sioedge.v1.EventService/Subscribe", false)
+		}
+		return h.framer.WriteData(stream, false, nil)
+	})
+	flood("half-closed streams", false, 5_000, func(h *h2, i int) error {
+		h.headers("/sioedge.v1.AdminService/GetEdge", true)
+		return nil
+	})
+	flood("calls without a caller", true, 5_000, func(h *h2, i int) error {
+		h.headers("/sioedge.v1.AdminService/GetEdge", true, "authorization", "Bearer guess")
+		if i > maxUnknown {
+			_, err := h.conn.Write(nil)
+			return err
+		}
+		return nil
+	})
+	t.Run("a hundred streams", func(t *testing.T) {
+		h := g.raw(t, "ops")
+		for range 100 {
+			h.headers("/sioedge.v1.AdminService/TailEvents", false)
+		}
+		stream := h.headers("/sioedge.v1.AdminService/GetEdge", true)
+		if code, why := h.status(stream); code != "reset" || why != "REFUSED_STREAM" {
+			t.Errorf("one more: %s %s", code, why)
+		}
+	})
+}
+
+// maxUnknown is more than the calls that a connection may try without a caller.
+const maxUnknown = 100
+
+// A connection that never says anything is closed, and keeps nobody out meanwhile.
+func TestG6_SilentConnections(t *testing.T) {
+	g := newGuarded(t)
+	for range 200 {
+		c, err := net.Dial("tcp", g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	g.works(t)
+}
+
+// Names are bounded in number, so that one command cannot keep the locks.
+func TestG9_CommandsBeyondTheLimits(t *testing.T) {
+	w := newWorld(t)
+	m := w.attach(chat())
+	m.snapshot()
+	everyone := &pb.Target{Everyone: true}
+	many := make([]string, 10_000)
+	for i := range many {
+		many[i] = "room"
+	}
+	holes := emit("holes", "x", `[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, everyone)
+	holes.GetEmit().Payload.Attachments = [][]byte{{1}}
+	spare := emit("spare", "x", `[]`, everyone)
+	spare.GetEmit().Payload.Attachments = [][]byte{{1}}
+	m.commands(
+		emit("reserved", "connect", `[]`, everyone),
+		emit("reserved too", "disconnecting", `[]`, everyone),
+		emit("long", strings.Repeat("x", 129), `[]`, everyone),
+		emit("no JSON", "x", `[1,]`, everyone),
+		emit("no array", "x", `{}`, everyone),
+		emit("deep", "x", strings.Repeat("[", 65)+strings.Repeat("]", 65), everyone),
+		emit("many arguments", "x", "["+strings.Repeat("1,", 300)+"1]", everyone),
+		holes, spare,
+		emit("large", "x", `["`+strings.Repeat("x", 5_000_001)+`"]`, everyone),
+		emit("rooms", "x", `[]`, &pb.Target{Rooms: many}),
+		emit("exceptions", "x", `[]`, &pb.Target{Everyone: true, ExceptRooms: many}),
+		&pb.Command{CommandId: "join", Op: &pb.Command_Join{Join: &pb.Join{Target: everyone, Rooms: many}}},
+		emit("good", "x", `[]`, everyone),
+	)
+	got := make(map[string]codes.Code)
+	for len(got) < 14 {
+		for _, r := range m.recv().GetResults().GetResults() {
+			got[r.CommandId] = codes.Code(r.GetStatus().GetCode())
+		}
+	}
+	for id, code := range got {
+		want := codes.InvalidArgument
+		if id == "good" {
+			want = codes.OK
+		}
+		if code != want {
+			t.Errorf("%s: %s, want %s", id, code, want)
+		}
+	}
+}
+
+// Acks of what was never delivered, out of order or twice change nothing, and a delivery that is
+// handed back again and again comes back more and more slowly.
+func TestG13_AcksThatMakeNoSense(t *testing.T) {
+	w := newWorld(t)
+	m := w.attach(chat())
+	m.snapshot()
+	w.connect()
+	opened := m.delivery()
+	ranges := func(rs ...uint64) *pb.SubscribeRequest {
+		a := &pb.Ack{}
+		for i := 0; i < len(rs); i += 2 {
+			a.Done = append(a.Done, &pb.DeliveryRange{First: rs[i], Last: rs[i+1]})
+		}
+		return &pb.SubscribeRequest{Message: &pb.SubscribeRequest_Ack{Ack: a}}
+	}
+	m.send(ranges(999, 1_000_000_000_000, 7, 3, 1<<63, 1<<64-1))
+	nack := func(id uint64) {
+		m.send(&pb.SubscribeRequest{Message: &pb.SubscribeRequest_Ack{Ack: &pb.Ack{Nacks: []*pb.Nack{{DeliveryId: id}}}}})
+	}
+	begin := time.Now()
+	for range 1000 {
+		nack(opened.DeliveryId)
+	}
+	again := m.delivery()
+	equal(t, "attempt", again.Attempt, 2)
+	if waited := time.Since(begin); waited < 90*time.Millisecond {
+		t.Errorf("delivered again after %v, want 100 ms", waited)
+	}
+	begin = time.Now()
+	nack(again.DeliveryId)
+	third := m.delivery()
+	if waited := time.Since(begin); waited < 180*time.Millisecond || third.Attempt != 3 {
+		t.Errorf("attempt %d after %v, want the third after 200 ms", third.Attempt, waited)
+	}
+	m.send(ranges(third.DeliveryId, third.DeliveryId, third.DeliveryId, third.DeliveryId, 1, 1))
+	m.commands(emit("after", "x", `[]`, &pb.Target{Everyone: true}))
+	for {
+		if r := m.recv().GetResults(); r != nil {
+			equal(t, "the stream goes on", r.Results[0].CommandId, "after")
+			return
+		}
+	}
+}
+
+// A backend that never reads holds up its own group and nobody else's.
+func TestG11_ABackendThatNeverReads(t *testing.T) {
+	w := newWorld(t)
+	deaf := w.attach(&pb.Hello{Group: "deaf", MemberId: "1", InstanceId: "a"})
+	_ = deaf // nothing is read from it any more
+	m := w.attach(chat())
+	m.snapshot()
+	c, _ := w.connect()
+	payload := strings.Repeat("x", 10_000)
+	for range 20 { // 2 MB for a window of 8 MiB in the edge and 64 KiB on the stream
+		c.send(strings.TrimSuffix(strings.Repeat(`42["up","`+payload+`"]`+"\x1e", 10), "\x1e"))
+	}
+	for n := 0; n < 200; {
+		d := m.delivery()
+		if d.Event.GetClientEvent() != nil {
+			n++
+		}
+		m.done(d.DeliveryId)
+	}
+}
+
+// Reflection is there only where everybody may do everything anyway; channelz never is.
+func TestG16_ReflectionAndChannelz(t *testing.T) {
+	ask := func(conn *grpc.ClientConn, path string) codes.Code {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, path)
+		if err != nil {
+			return status.Code(err)
+		}
+		stream.CloseSend()
+		err = stream.RecvMsg(&pb.GetEdgeResponse{})
+		if errors.Is(err, io.EOF) {
+			return codes.OK
+		}
+		return status.Code(err)
+	}
+	open, g := newWorld(t), newGuarded(t)
+	for _, path := range []string{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"} {
+		equal(t, path+" on loopback", ask(open.conn, path), codes.OK)
+		equal(t, path+" with access control", ask(g.conn, path), codes.Unimplemented)
+	}
+	for _, conn := range []*grpc.ClientConn{open.conn, g.conn} {
+		equal(t, "channelz", ask(conn, "/grpc.channelz.v1.Channelz/GetTopChannels"), codes.Unimplemented)
+	}
+}
