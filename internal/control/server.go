@@ -111,6 +111,8 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}),
+		//lint:ignore SA1019 what replaces it is one registry for the whole process
+		grpc.RPCDecompressor(nothingCompressed{}),
 		grpc.MaxConcurrentStreams(uint32(cfg.MaxStreams)),
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.InitialWindowSize(window),

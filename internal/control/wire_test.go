@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -229,13 +230,21 @@ func (rawCodec) Unmarshal(b []byte, v any) error { return proto.Unmarshal(b, v.(
 // Nothing is decompressed: neither for gRPC nor for the JSON calls.
 func TestG4_CompressionIsRefused(t *testing.T) {
 	g := newGuarded(t)
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	z.Write(make([]byte, 1<<20))
+	z.Close()
 	for _, encoding := range []string{"gzip", "deflate", "snappy", "zstd"} {
 		h := g.raw(t, "watch")
 		stream := h.headers("/sioedge.v1.AdminService/GetEdge", false, "grpc-encoding", encoding)
-		m := body(bytes.Repeat([]byte{0}, 1000))
+		m := body(bomb.Bytes())
 		m[0] = 1 // compressed
 		h.framer.WriteData(stream, true, m)
-		if code, message := h.status(stream); code != "12" {
+		want := "12 grpc: Decompressor is not installed for grpc-encoding " + `"` + encoding + `"`
+		if encoding == "gzip" {
+			want = "13 grpc: failed to decompress the received message: the edge takes no compressed messages"
+		}
+		if code, message := h.status(stream); code+" "+message != want {
 			t.Errorf("%s: %s %s", encoding, code, message)
 		}
 		code, answer := g.http(t, g.tls(t, g.ca, "watch", time.Hour), "POST", "/sioedge.v1.AdminService/GetEdge", "", "Content-Encoding", encoding)
