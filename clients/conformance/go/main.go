@@ -23,16 +23,18 @@ type part struct {
 	Connect    []action
 	Disconnect []action
 	On         map[string][]action
+	Told       map[string][]action
 }
 
 // action is one thing to do; the fields that are absent are nil.
 type action struct {
 	Emit, Ask   string
-	Args        json.RawMessage // of Emit and Ask
+	Tell        string          // asks the other members
+	Args        json.RawMessage // of Emit, Ask and Tell
 	To          json.RawMessage // "self", "everyone" or rooms; default "self"
 	ToUsers     []string
 	Except      []string // rooms; "self" is the client
-	Timeout     int      // of Ask, in milliseconds
+	Timeout     int      // of Ask and Tell, in milliseconds
 	Join, Leave json.RawMessage
 	Set         map[string]string
 	User        string
@@ -112,6 +114,16 @@ func (b *backend) serve(p part) {
 			log.Fatal(err)
 		}
 	})
+	for name, actions := range p.Told {
+		n.OnTold(name, func(ctx context.Context, _ string, args sioedge.Args) (any, error) {
+			reply, err := b.run(ctx, actions, &scene{backend: b, namespace: n, what: name, args: args})
+			if reply == nil || err != nil {
+				return nil, err
+			}
+			list, err := values(*reply)
+			return list[0], err
+		})
+	}
 	for name, actions := range p.On {
 		n.On(name, func(ctx context.Context, s *sioedge.Socket, args sioedge.Args) (sioedge.Args, error) {
 			reply, err := b.run(ctx, actions, &scene{backend: b, namespace: n, socket: s, what: name, args: args})

@@ -48,6 +48,8 @@ func (s *scene) do(ctx context.Context, a action) (*sioedge.Args, error) {
 		return nil, s.socket.Emit(ctx, a.Emit, args...)
 	case a.Ask != "":
 		return nil, s.ask(ctx, a)
+	case a.Tell != "":
+		return nil, s.tell(ctx, a)
 	case a.Join != nil:
 		rooms, err := s.rooms(a.Join)
 		if err != nil {
@@ -124,6 +126,22 @@ func (s *scene) ask(ctx context.Context, a action) error {
 		return err
 	}
 	s.answer, err = values(got)
+	return err
+}
+
+func (s *scene) tell(ctx context.Context, a action) error {
+	args, err := s.list(a.Args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.Timeout)*time.Millisecond)
+	defer cancel()
+	answers, err := s.namespace.TellWithAck(ctx, a.Tell, args...)
+	all := make([]any, len(answers))
+	for i := range answers {
+		err = errors.Join(err, answers[i].Args.Bind(&all[i]))
+	}
+	s.answer = all
 	return err
 }
 

@@ -66,6 +66,7 @@ class Scene {
     switch (verb) {
       case "emit": return void this.target(action).emit(operand, ...args);
       case "ask": return void (this.answer = await this.ask(operand, args, action.timeout));
+      case "tell": return void (this.answer = await nsp.serverSideEmitWithAck(operand, ...args));
       case "join": return socket.join(this.value(operand));
       case "leave": return void (await Promise.all(this.value(operand).map((room) => socket.leave(room))));
       case "set": return void Object.assign(socket.data, operand);
@@ -130,6 +131,13 @@ nsp.on("connection", (socket) => {
   }
   socket.on("disconnect", (reason) => new Scene(socket, "disconnect", [], reason).run(part.disconnect ?? []));
 });
+
+for (const [event, actions] of Object.entries(part.told ?? {})) {
+  nsp.on(event, async (...args) => {
+    const ack = args.pop();
+    ack(...(await new Scene(undefined, event, args).run(actions)));
+  });
+}
 
 io.status.on("change", ({ state }) => state === "attached" && tell({ attached: true }));
 process.once("SIGTERM", async () => {

@@ -1,8 +1,9 @@
 // Plays a case: the clients' half here, the backend's half in the programs of an SDK.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Client } from "./clients.mjs";
-import { Backend, Edge } from "./programs.mjs";
+import { Backend, Edge, patience } from "./programs.mjs";
 
 /** Runs a case and throws if anything is not as it says. */
 export async function play(binary, sdk, { edge: flags = {}, backend, backends = { backend }, clients: script }) {
@@ -46,6 +47,17 @@ async function nothingElse({ clients, backends }) {
   for (const [name, { notes }] of Object.entries(backends)) assert.deepEqual(notes.rest(), [], `${name} noted more`);
 }
 
+/** Asks until the answer is what it will be, with the last one at the end. */
+async function becomes(ask, what) {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const got = await ask();
+    if (isDeepStrictEqual(got, what)) return;
+    if (Date.now() > deadline) assert.deepEqual(got, what);
+    await pause(10);
+  }
+}
+
 async function sees(client, what) {
   assert.deepEqual(await client.next(what), what);
 }
@@ -58,7 +70,8 @@ const steps = {
   emit({ clients }, name, { event, args = [] }) {
     clients[name].emit(event, args);
   },
-  async ask({ clients, asked }, name, { event, args = [], timeout, answer, later }) {
+  async ask({ clients, asked }, name, { event, args = [], timeout, answer, later, until }) {
+    if (until) return becomes(() => clients[name].ask(event, args, timeout), until);
     const got = clients[name].ask(event, args, timeout);
     if (later) {
       asked[later] = got;

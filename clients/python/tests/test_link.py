@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any
 
 import grpc
 import pytest
@@ -266,6 +267,32 @@ async def test_assignment(edge, sio) -> None:
     stream.send(assignment=event_service_pb2.Assignment(gained=[session("a")]))
     await sio.emit("x", confirm=True)
     assert await sio.get_session("a") == {"n": 1}
+
+
+async def test_what_others_do_to_sessions(edge, sio) -> None:
+    change = event_service_pb2.SessionChange
+    a = Client("a")
+    stream = await begin(edge, sio, a)
+
+    async def told(**fields: Any) -> list[str]:
+        batch = [change(sid=sid, namespace="/", **fields) for sid in ("a", "unknown")]
+        stream.send(changes=event_service_pb2.SessionChangeBatch(changes=batch))
+        await sio.emit("x", confirm=True)
+        return sio.rooms("a")
+
+    assert await told(joined=["x", "y"]) == ["a", "x", "y"]
+    assert await told(joined=["z"], left=["x", "nowhere"]) == ["a", "y", "z"]
+    assert await told(joined=["w", "z"], all_rooms=True) == ["a", "z", "w"]
+    assert await told(transport="websocket") == ["a", "z", "w"]
+    assert sio.transport("a") == "websocket"
+
+    # A change that overtakes the beginning, which waits for its turn.
+    b = Client("b")
+    stream.deliver(b.opened(rooms=["r"]))
+    early = change(sid="b", namespace="/", joined=["s"], left=["r"])
+    stream.send(changes=event_service_pb2.SessionChangeBatch(changes=[early]))
+    await sio.emit("x", confirm=True)
+    assert sio.rooms("b") == ["b", "s"]
 
 
 async def test_what_other_members_say_is_heard_by_nobody(edge, sio) -> None:

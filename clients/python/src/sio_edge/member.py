@@ -165,6 +165,9 @@ class Member:
             if message.snapshot.last:
                 self.ready.set()
                 self._over(gone)
+        elif kind == "changes":
+            for change in message.changes.changes:
+                self.table.changed(change)
         elif kind == "told":
             self._told(message.told.told)
 

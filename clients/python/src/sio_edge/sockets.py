@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sio_edge._gen.sioedge.v1 import command_pb2, session_pb2
+from sio_edge._gen.sioedge.v1 import command_pb2, event_service_pb2, session_pb2
 from sio_edge.environ import environ
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Socket:
     """
 
     __slots__ = (
-        "_environ", "_handshake", "attributes", "blocked", "busy", "decision", "namespace",
+        "_environ", "_handshake", "attributes", "blocked", "busy", "changes", "decision", "namespace",
         "opened", "queue", "recovered", "rooms", "seq", "session", "sid", "suspended",
         "transport", "user_id", "welcome",
     )
@@ -64,6 +64,7 @@ class Socket:
 
         # Owned by Member.
         self.opened = False  # the session has begun; False while its first decision is awaited
+        self.changes: list[event_service_pb2.SessionChange] = []  # that came before it has begun
         self.decision: Decision | None = None  # while a connect handler runs
         self.welcome: list[command_pb2.Emit] = []  # a greeting, until it is known who gets it
 
@@ -104,6 +105,14 @@ class Socket:
             self.shake(state.handshake)
         if state.transport or self.suspended:
             self.transport = state.transport
+
+
+    def change(self, change: event_service_pb2.SessionChange) -> None:
+        """Takes what others have done to the session, and the change of its transport."""
+        left = self.rooms.keys() - change.joined if change.all_rooms else change.left
+        kept = [room for room in self.rooms if room not in left]
+        self.rooms = dict.fromkeys([*kept, *change.joined])
+        self.transport = change.transport or self.transport
 
 
 class Table:
@@ -152,7 +161,20 @@ class Table:
         sock = self.obtain(state.sid, state.namespace)
         sock.update(state)
         sock.opened = True
+        for change in sock.changes:
+            sock.change(change)
+        sock.changes = []
         return sock
+
+    def changed(self, change: event_service_pb2.SessionChange) -> None:
+        """Takes a change; of a session whose beginning waits for its turn, once it has begun."""
+        sock = self.find(change.sid, change.namespace)
+        if sock is None:
+            return
+        if sock.opened:
+            sock.change(change)
+        else:
+            sock.changes.append(change)
 
     def park(self, sids: Iterable[str]) -> list[Socket]:
         """Puts sockets aside that are no longer this process's, and returns them."""
