@@ -10,7 +10,7 @@ if go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... >"$log" 2>&1; then
 	tail -n 3 "$log"
 elif grep -qE 'vuln\.go\.dev' "$log" && grep -qE 'no such host|connection refused|i/o timeout|network is unreachable|403 Forbidden|Forbidden|dial tcp|Bad Gateway|x509|EOF' "$log"; then
 	echo "NOT CHECKED for vulnerabilities: https://vuln.go.dev cannot be reached from here:"
-	tail -n 1 "$log"
+	grep -m1 "vuln.go.dev" "$log"
 else
 	cat "$log"
 	exit 1
