@@ -31,7 +31,7 @@ var allBounds = []bound{
 		`refused_total{layer="tcp",reason="address: too often"}, refused_total{layer="http",reason="address: too often"}`,
 		"429 before TLS; behind a trusted proxy, in answer to the handshake"},
 	{"accept-wait", "accept_waits_total",
-		`refused_total{layer="tcp",reason="waited too long"}`,
+		`refused_total{layer="tcp",reason="waited too long"}, refused_total{layer="tcp",reason="gave up"}`,
 		"503. While more come than can be served, the rest waits in the kernel's queue, and what is beyond that is dropped there"},
 	{"memory-limit", "memory_used_bytes, memory_level",
 		"shed_total, memory_level_begun_total",

@@ -128,7 +128,7 @@ type settings struct {
 	AddressConnections          count    `def:"0" zero:"any number" min:"1" help:"Clients from one address (IPv6: one /64), and twice as many connections beside them. Behind a balancer only with trusted-proxies." group:"Limits:"`
 	AddressConnectionsPerSecond count    `def:"0" zero:"any number" min:"1" help:"New connections from one address (IPv6: one /64); three times as many at once. Behind a balancer new clients are counted, only with trusted-proxies." group:"Limits:"`
 	HandshakesPerSecond         count    `def:"0" zero:"any number" min:"1" help:"New clients; twice as many at once." group:"Limits:"`
-	AcceptWait                  duration `def:"2s" min:"100ms" max:"1m" help:"How long a new connection may have waited when the edge comes to it, while more come than it can serve." group:"Limits:"`
+	AcceptWait                  duration `def:"1s" min:"100ms" max:"1m" help:"How long a new connection may have waited when the edge comes to it, while more come than it can serve." group:"Limits:"`
 	RequestsPerSecond           count    `def:"0" zero:"any number" min:"1" help:"Requests of one polling client; three times as many at once." group:"Limits:"`
 	MessagesPerSecond           count    `def:"0" zero:"any number" min:"1" help:"Messages of one client; four times as many at once. Above it the client is read more slowly, and after 5s closed." group:"Limits:"`
 	MessageBytesPerSecond       size     `def:"0" zero:"any number" min:"1" max:"1GB" help:"Bytes of the messages of one client; four times as many at once. Above it the client is read more slowly, and after 5s closed." group:"Limits:"`

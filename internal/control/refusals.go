@@ -21,6 +21,7 @@ var meanings = map[[2]string]string{
 	{"tcp", "address: too often"}:          "an address above address-connections-per-second; behind a balancer set trusted-proxies",
 	{"tcp", "memory"}:                      "memory is short, or strangers hold stranger-memory: see memory_used_bytes; more memory, or another edge",
 	{"tcp", "waited too long"}:             "more connections come than can be served: a reconnect storm, or too little CPU; they come back by themselves",
+	{"tcp", "gave up"}:                     "more connections come than can be served, and this one's client did not wait for its turn",
 	{"http", "too many handshakes"}:        "more new clients than handshakes-per-second",
 	{"http", "address: too many"}:          "an address with more clients than address-connections",
 	{"http", "address: too often"}:         "an address above address-connections-per-second, through a trusted proxy",

@@ -228,7 +228,7 @@ func TestConnectionsTakeTurns(t *testing.T) {
 	}
 	l := newListener(tcp, Config{AcceptWait: 50 * time.Millisecond, Refused: o.count}.withDefaults(), nil)
 	defer l.Close()
-	clients := make([]net.Conn, cap(l.turns)+4)
+	clients := make([]net.Conn, cap(l.turns)+5)
 	for i := range clients {
 		clients[i] = dial(t, tcp.Addr())
 		io.WriteString(clients[i], aRequest)
@@ -257,14 +257,46 @@ func TestConnectionsTakeTurns(t *testing.T) {
 		t.Fatal("a connection was accepted before those before it had begun")
 	case <-time.After(100 * time.Millisecond): // nothing may happen, and they grow old
 	}
-	begun[0].Read(make([]byte, 10))
-	(<-next).Close()
-	begun[1].Read(make([]byte, 10))
-	(<-next).Close()
-	if n := o.times("tcp/waited too long"); n < 1 || n > 2 {
-		t.Errorf("%d of 4 were refused", n)
+	clients[cap(l.turns)+1].Close() // the next but one, for one is being accepted already
+	for i := range 2 {
+		begun[i].Read(make([]byte, 10))
+		(<-next).Close()
+	}
+	if n, gone := o.times("tcp/waited too long"), o.times("tcp/gave up"); n < 1 || n > 2 || gone != 1 {
+		t.Errorf("%d of 5 were refused, and %d had gone", n, gone)
 	}
 	if l.waited.Load() == 0 {
 		t.Error("nobody had to wait")
+	}
+}
+
+// The kernel's queue holds what is served in half of the time that a connection may wait, as long
+// as more come than that, and is long otherwise.
+func TestTheQueueFollowsWhatIsServed(t *testing.T) {
+	now := time.Now()
+	q := queue{length: longestQueue, wait: time.Second, measured: now}
+	for _, step := range []struct {
+		what   string
+		after  time.Duration
+		served int
+		waits  bool
+		want   int
+	}{
+		{"nobody waits", 100 * time.Millisecond, 1000, false, 0},
+		{"2,000 a second are served, and some wait", 100 * time.Millisecond, 200, true, 1000},
+		{"too early to look again", 50 * time.Millisecond, 10, true, 0},
+		{"about as many", 50 * time.Millisecond, 220, true, 0},
+		{"half as many", 100 * time.Millisecond, 100, true, 500},
+		{"hardly any", 100 * time.Millisecond, 1, true, shortestQueue},
+		{"nobody had to wait for a while", 500 * time.Millisecond, 100, false, 100},
+		{"nor for a second", 600 * time.Millisecond, 100, false, longestQueue},
+		{"it was quiet, then some wait", time.Minute, 5, true, 0},
+		{"and go on to", 100 * time.Millisecond, 300, true, 1500},
+	} {
+		now = now.Add(step.after)
+		q.served += step.served
+		if got := q.next(now, step.waits); got != step.want {
+			t.Errorf("%s: %d, want %d", step.what, got, step.want)
+		}
 	}
 }

@@ -35,10 +35,13 @@ const (
 
 // listener decides which connections come in, and outlives a lack of descriptors.
 //
-// When more of them come than can be served the rest wait in the kernel, and what is beyond its
-// queue the kernel drops, which costs us nothing: a connection is accepted once those before it
-// have begun to be served. One that waited for longer than it is worth is refused, but no more than
-// one for each that is served, for refusing costs something too.
+// When more of them come than can be served the rest wait in the kernel: a connection is accepted
+// once those before it have begun to be served. The kernel's queue is made as short as what is
+// served in half of Config.AcceptWait, or everyone would wait until nobody wants the answer any
+// more; what is beyond it the kernel drops, which costs us nothing, and the client's kernel tries
+// again. One that has waited for longer than AcceptWait all the same is refused, but no more than one
+// for each that is served: on a plain connection refusing costs a quarter of serving. One whose client
+// did not wait is closed.
 type listener struct {
 	// Static after newListener.
 	net.Listener
@@ -65,6 +68,7 @@ type listener struct {
 	bucket limit.Bucket
 	start  time.Time
 	spared bool // the last one was refused for having waited too long
+	queue  queue
 }
 
 // turnsEach is how many connections may wait for each processor to begin to serve them.
@@ -84,6 +88,7 @@ func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
 		addresses: cfg.Addresses, budget: cfg.Budget, rate: cfg.ConnectionRate, start: time.Now(),
 		refused: cfg.Refused, log: log, closed: make(chan struct{}),
 		turns: make(chan struct{}, turnsEach*runtime.GOMAXPROCS(0)),
+		queue: queue{length: longestQueue, wait: cfg.AcceptWait},
 	}
 	own.limit.Store(int64(cfg.MaxConnections))
 	return own
@@ -92,10 +97,15 @@ func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
 // Accept returns the next connection that may come in, as a *conn.
 func (l *listener) Accept() (net.Conn, error) {
 	var wait time.Duration
+	busy := false // this one, or those that it is accepted in place of, had to wait for a turn
 	for {
-		busy, err := l.turn()
+		waits, err := l.turn()
 		if err != nil {
 			return nil, err
+		}
+		busy = busy || waits
+		if n := l.queue.next(time.Now(), waits); n > 0 {
+			resizeQueue(l.Listener, n)
 		}
 		c, err := l.Listener.Accept()
 		if err != nil {
@@ -123,6 +133,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		own, reason, answer := l.admit(c, busy)
 		if own != nil {
+			l.queue.served++
 			return own, nil
 		}
 		<-l.turns
@@ -153,9 +164,15 @@ func (l *listener) turn() (busy bool, err error) {
 // admit makes a *conn of a connection that may come in. For any other it says why not, and what
 // its client is told.
 func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answer []byte) {
-	if busy && !l.spared && waited(c) > l.waitLimit {
-		l.spared = true
-		return nil, waitedTooLong, overloaded
+	if busy {
+		age, gone := waited(c)
+		switch {
+		case gone:
+			return nil, gaveUp, nil
+		case age > l.waitLimit && !l.spared:
+			l.spared = true
+			return nil, waitedTooLong, overloaded
+		}
 	}
 	l.spared = false
 	if l.rate.On() && !l.bucket.Take(int64(time.Since(l.start)), l.rate) {

@@ -19,25 +19,36 @@ func prepareSocket(_, _ string, raw syscall.RawConn) error {
 	})
 }
 
-// waited is how long ago the client sent something that we have not begun to read. Of a new
-// connection that is how long it has waited for us.
-func waited(c net.Conn) time.Duration {
+// waited is how long ago the client sent something that we have not begun to read, which for a new
+// connection is how long it has waited for us, and whether it has gone since.
+func waited(c net.Conn) (age time.Duration, gone bool) {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return 0
+		return 0, false
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	var age time.Duration
 	raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err == nil {
 			age = time.Duration(info.Last_data_recv) * time.Millisecond
+			gone = info.State != unix.BPF_TCP_ESTABLISHED
 		}
 	})
-	return age
+	return age, gone
+}
+
+// resizeQueue says how many connections the kernel may keep for us to accept.
+func resizeQueue(l net.Listener, n int) {
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { unix.Listen(int(fd), n) }) // on a listener it changes the length alone
+	}
 }
 
 // turnAway answers and closes. What the client has sent is read first: closing with bytes unread
@@ -51,6 +62,9 @@ func turnAway(c net.Conn, answer []byte) {
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
+		return
+	}
+	if len(answer) == 0 {
 		return
 	}
 	raw.Control(func(fd uintptr) { // neither call blocks

@@ -10,7 +10,7 @@ func Refusals() map[string][]string {
 		http = append(http, f.reason)
 	}
 	return map[string][]string{"tcp": {tooManyConnections, noResources, tooManyArrivals, addressTooMany,
-		addressTooOften, noMemory, waitedTooLong, proxyUnknown, proxySlow, proxyBroken},
+		addressTooOften, noMemory, waitedTooLong, gaveUp, proxyUnknown, proxySlow, proxyBroken},
 		"tls": {handshakeSlow, handshakeNotTLS, handshakeFailed}, "http": http}
 }
 
@@ -23,6 +23,7 @@ const (
 	addressTooOften    = "address: too often"
 	noMemory           = "memory"
 	waitedTooLong      = "waited too long"
+	gaveUp             = "gave up"
 	proxyUnknown       = "not a trusted proxy"
 	proxySlow          = "PROXY header timeout"
 	proxyBroken        = "bad PROXY header"

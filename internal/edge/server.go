@@ -75,7 +75,7 @@ type Config struct {
 	// likes. Default: all may.
 	Addresses *limit.Addresses
 	// AcceptWait is how long a connection may have waited for its turn, where more come than can be
-	// served. Default 2 s.
+	// served. Default 1 s.
 	AcceptWait time.Duration
 	// Budget is charged for connections. While memory is tight no sessions begin, while it is short no
 	// connections do. Default nil: there is room for everything.
@@ -107,7 +107,7 @@ func (c Config) withDefaults() Config {
 	c.Path = strings.TrimSuffix(c.Path, "/")
 	orElse(&c.Path, "/socket.io")
 	orElse(&c.MaxConnections, 100_000)
-	orElse(&c.AcceptWait, 2*time.Second)
+	orElse(&c.AcceptWait, time.Second)
 	orElse(&c.HeaderTimeout, 5*time.Second)
 	orElse(&c.HeadBytes, 16<<10)
 	orElse(&c.HeadFields, 100)
