@@ -51,4 +51,16 @@
 // event, and says so; [Target.NoWait] and the methods without a context only queue. Either way a
 // command is sent again after a lost connection, under the same id, until the edge has answered
 // it, so that it happens once. Volatile emits are neither waited for nor sent again.
+//
+// # Security
+//
+// An edge on another machine wants to know who calls it, by a certificate or by a token:
+//
+//	edge := sioedge.New("edge.example:7070", sioedge.Group("chat"), sioedge.TLSFiles("ca.crt", "chat.crt", "chat.key"))
+//	edge := sioedge.New("edge.example:7070", sioedge.Group("chat"), sioedge.TLSFiles("ca.crt", "", ""), sioedge.TokenFile("chat.token"))
+//
+// The files are read again when they are needed, so that they can be replaced while the program
+// runs. What the edge does not know, or does not allow in this namespace or group, ends
+// [Edge.Run] with an [Error] whose Code is Unauthenticated or PermissionDenied. [TLS] and
+// [Credentials] take what other programs have made of certificates.
 package sioedge

@@ -48,7 +48,7 @@ func newLink(e *Edge, addr string) *link {
 	rand.Read(id)
 	instance := hex.EncodeToString(id)
 	l := &link{edge: e, addr: addr, instance: instance, commands: newCommands(e.cfg.log, instance+"-")}
-	l.conn, l.connErr = grpc.NewClient(addr, append([]grpc.DialOption{
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(e.cfg.creds),
 		grpc.WithDisableRetry(), // the link tries again itself, and keeps no copies for it
 		grpc.WithInitialWindowSize(4 << 20),
@@ -59,7 +59,11 @@ func newLink(e *Edge, addr string) *link {
 			Backoff:           backoff.Config{BaseDelay: e.cfg.backoffMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: e.cfg.backoffMax},
 			MinConnectTimeout: 5 * time.Second,
 		}),
-	}, e.cfg.dial...)...)
+	}
+	if e.cfg.token != nil {
+		options = append(options, grpc.WithPerRPCCredentials(bearer{e.cfg.token, loopback(addr)}))
+	}
+	l.conn, l.connErr = grpc.NewClient(addr, append(options, e.cfg.dial...)...)
 	return l
 }
 

@@ -25,6 +25,7 @@ type config struct {
 	concurrency int
 	drain       time.Duration
 	creds       credentials.TransportCredentials
+	token       func() (string, error) // nil: none
 	dial        []grpc.DialOption
 	log         *slog.Logger
 	backoffMin  time.Duration

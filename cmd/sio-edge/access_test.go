@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	sioedge "github.com/sio-edge/sio-edge/clients/go"
 )
 
 // secured is an edge off loopback, with certificates of sio-edge certs and a token of sio-edge token.
@@ -134,6 +139,62 @@ func TestASecuredEdge(t *testing.T) {
 	}
 	if strings.Contains(log, strings.TrimSpace(string(secret))) {
 		t.Error("the token is in the log")
+	}
+}
+
+// The SDK shows a certificate or a token, and says why it was not let in.
+func TestABackendOfASecuredEdge(t *testing.T) {
+	s := startSecured(t, strings.ReplaceAll(threeCallers, `["emitter:/"]`, `["backend:/room-*"]`))
+	run := func(namespace string, options ...sioedge.Option) error {
+		edge := sioedge.New(s.control, append(options, sioedge.Group("g-"+strings.Trim(namespace, "/")), sioedge.Member("1"), sioedge.Logger(slog.New(slog.DiscardHandler)))...)
+		edge.Of(namespace).On("x", func(ctx context.Context, s *sioedge.Socket) error { return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- edge.Run(ctx) }()
+		for status := range edge.Status(t.Context()) {
+			if _, ok := status.(sioedge.Attached); ok {
+				cancel()
+			}
+			if lost, ok := status.(sioedge.Lost); ok {
+				cancel()
+				<-done
+				return lost.Err
+			}
+		}
+		return <-done
+	}
+	ours := sioedge.TLSFiles(s.at("ca.crt"), s.at("chat.crt"), s.at("chat.key"))
+	nobody := sioedge.TLSFiles(s.at("ca.crt"), "", "")
+	for name, c := range map[string]struct {
+		namespace string
+		options   []sioedge.Option
+		want      string
+	}{
+		"a certificate":         {"/", []sioedge.Option{ours}, ""},
+		"a token":               {"/room-1", []sioedge.Option{nobody, sioedge.TokenFile(s.token)}, ""},
+		"another namespace":     {"/room-1", []sioedge.Option{ours}, `NAMESPACE_DENIED: caller chat may not get events of "/room-1"`},
+		"nothing":               {"/", []sioedge.Option{nobody}, "CREDENTIAL_UNKNOWN"},
+		"another token":         {"/", []sioedge.Option{nobody, sioedge.Token("guess")}, "CREDENTIAL_UNKNOWN"},
+		"no file":               {"/", []sioedge.Option{sioedge.TLSFiles("gone.crt", "", "")}, "gone.crt: no such file"},
+		"a token that is gone":  {"/", []sioedge.Option{nobody, sioedge.TokenFile("gone.token")}, "gone.token: no such file"},
+		"another authority":     {"/", []sioedge.Option{sioedge.TLS(nil)}, "unknown authority"},
+		"no TLS":                {"/", nil, "connection"},
+		"a token for elsewhere": {"/", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "a token for elsewhere" {
+				err := sioedge.New("192.0.2.1:7070", sioedge.Token("x")).Run(t.Context())
+				if err == nil || !strings.Contains(err.Error(), "transport level security") {
+					t.Errorf("over plain text: %v", err)
+				}
+				return
+			}
+			err := run(c.namespace, c.options...)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ import { Link, type LinkHandler } from "./link/link";
 import { Outbox } from "./link/outbox";
 import { Status } from "./link/status";
 import type { Namespace } from "./namespace";
-import { type ServerOptions, unique } from "./options";
+import { type Completed, unique } from "./options";
 import { checkSize } from "./payload";
 import type { ParentNamespace } from "./parent-namespace";
 import type { Server } from "./server";
@@ -57,7 +57,7 @@ export class Core {
   constructor(
     private readonly server: Server<any, any, any, any>,
     url: string,
-    private readonly options: ServerOptions,
+    private readonly options: Completed,
   ) {
     this.acks = new Acks((err) => options.onError(err, "acknowledgement", undefined));
     this.clients = new Clients(server, (conn) => this.engine.emit("connection", conn));
@@ -72,7 +72,7 @@ export class Core {
     });
     const flow = { maxOutstandingEvents: options.maxOutstanding, maxOutstandingPerSession: options.maxOutstandingPerSession };
     const who = { sdk: `node/${VERSION}`, group: options.group, memberId: options.memberId, instanceId: unique(), flow };
-    this.link = new Link({ url, tls: options.tls, metadata: options.metadata }, who, () => this.spec(), this.handler(), this.outbox, this.status);
+    this.link = new Link({ url, tls: options.tls, token: options.token, metadata: options.metadata }, who, () => this.spec(), this.handler(), this.outbox, this.status);
     this.status.on("change", ({ state }) => {
       if (state === "attached") this.routesChanged(); // in case that it did since Hello
     });

@@ -5,6 +5,9 @@ import type { ConnectionOptions } from "node:tls";
 import { refuse } from "./elsewhere";
 import type { Socket } from "./socket";
 
+/** Options of which only the one without a default may be missing. */
+export type Completed = Omit<ServerOptions, "token"> & Partial<Pick<ServerOptions, "token">>;
+
 /** How a server is attached to the edge. */
 export interface ServerOptions {
   /**
@@ -18,9 +21,18 @@ export interface ServerOptions {
    * number of the cluster worker, or the process id.
    */
   memberId: string;
-  /** Certificates for an edge that asks for them; makes the address an https one. */
-  tls: ConnectionOptions;
-  /** Sent with every call, such as { authorization: "Bearer …" }. */
+  /**
+   * Certificates, as of tls.connect: ca says who signed that of the edge, cert and key are this
+   * process's own. Makes the address an https one. A function is asked at each connection, so that
+   * files can be replaced: () => ({ ca: readFileSync("ca.crt"), … }).
+   */
+  tls: ConnectionOptions | (() => ConnectionOptions);
+  /**
+   * The token by which the edge knows this process. A function is asked at each connection. It is
+   * sent over TLS, or to an edge on this machine; otherwise the constructor throws.
+   */
+  token: string | (() => string);
+  /** Sent with every call. */
   metadata: Record<string, string>;
   /**
    * "serial" (default): the listeners of one socket's next event wait until those of the one
@@ -57,7 +69,7 @@ export interface ServerOptions {
 }
 
 /** Fills in what is not given. Throws for options that are settings of the edge. */
-export function complete(given: Partial<ServerOptions>): ServerOptions {
+export function complete(given: Partial<ServerOptions>): Completed {
   for (const option of [...Object.keys(given), ...Object.keys(given.connectionStateRecovery ?? {})]) refuse("options", option);
   const worker = process.env["NODE_APP_INSTANCE"] ?? cluster.worker?.id ?? process.pid;
   return {
@@ -82,7 +94,7 @@ export function complete(given: Partial<ServerOptions>): ServerOptions {
 }
 
 /** The URL of an address such as "127.0.0.1:7070" or "https://edge:7070". */
-export function toUrl(address: unknown, tls: boolean): string {
+export function toUrl(address: unknown, tls: boolean, token: boolean): string {
   if (typeof address !== "string") {
     throw new TypeError(
       "new Server(address, options): the address is that of the edge's control port, such as \"127.0.0.1:7070\". " +
@@ -91,6 +103,9 @@ export function toUrl(address: unknown, tls: boolean): string {
   }
   const url = new URL(/^https?:\/\//.test(address) ? address : `${tls ? "https" : "http"}://${address}`);
   if (url.port === "") url.port = "7070";
+  if (token && url.protocol === "http:" && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) {
+    throw new TypeError("new Server(address, options): a token is sent over TLS only, or everybody on the way could read it: give tls, or an https address");
+  }
   return url.origin;
 }
 

@@ -70,7 +70,7 @@ export class Server<
    */
   constructor(address = "127.0.0.1:7070", options: Partial<ServerOptions> = {}) {
     super();
-    const url = toUrl(address, options.tls !== undefined);
+    const url = toUrl(address, options.tls !== undefined, options.token !== undefined);
     const all = complete(options);
     this._cleanup = all.cleanupEmptyChildNamespaces;
     this._skipMiddlewares = all.connectionStateRecovery.skipMiddlewares !== false;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -141,6 +142,9 @@ func (g *Grant) same(o *Grant) bool {
 
 // quoted shows a name that a caller made up.
 func quoted(name string) string { return fmt.Sprintf("%.128q", name) }
+
+// cut shortens what may hold text of a peer.
+func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 128)], "") }
 
 func denied(reason, text string) error {
 	return convert.Failure(codes.PermissionDenied, reason, text).Err()

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"google.golang.org/grpc"
@@ -43,8 +44,10 @@ func (t *transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	c, info, err := t.tls.ServerHandshake(own)
 	if err != nil {
 		own.Close()
-		t.guard.cfg.Refused("control", Handshake)
-		t.guard.denials.note("handshake failed", "", "peer", hostOf(raw.RemoteAddr()), "error", quoted(err.Error()))
+		if !errors.Is(err, io.EOF) { // that is somebody who looks whether the port is open
+			t.guard.cfg.Refused("control", Handshake)
+			t.guard.denials.note("handshake failed", "", "peer", hostOf(raw.RemoteAddr()), "error", cut(err.Error()))
+		}
 		return nil, nil, err
 	}
 	own.verified(info.(credentials.TLSInfo).State.PeerCertificates)

@@ -36,7 +36,10 @@ export class EdgeError extends Error {
 export interface Endpoint {
   /** "http://host:port" or "https://host:port". */
   url: string;
-  tls?: ConnectionOptions;
+  /** Asked at each connection if it is a function. */
+  tls?: ConnectionOptions | (() => ConnectionOptions);
+  /** The same; sent as a bearer token. */
+  token?: string | (() => string) | undefined;
   /** Sent with every call. */
   metadata: Record<string, string>;
 }
@@ -61,10 +64,14 @@ export class Channel {
   private readonly pinger: NodeJS.Timeout;
   private failure: Error | undefined;
 
+  /** Throws what the functions of the endpoint throw. */
   constructor(endpoint: Endpoint, keepalive: number) {
     const url = new URL(endpoint.url);
+    const tls = typeof endpoint.tls === "function" ? endpoint.tls() : endpoint.tls;
+    const token = typeof endpoint.token === "function" ? endpoint.token() : endpoint.token;
     this.base = { ":method": "POST", te: "trailers", "content-type": "application/grpc+proto", "user-agent": "sio-edge-node", ...endpoint.metadata };
-    this.session = http2.connect(url, { ...endpoint.tls, settings: { initialWindowSize: WINDOW, enablePush: false }, maxSessionMemory: 256 });
+    if (token !== undefined) this.base["authorization"] = `Bearer ${token}`;
+    this.session = http2.connect(url, { ...tls, settings: { initialWindowSize: WINDOW, enablePush: false }, maxSessionMemory: 256 });
     this.session.on("error", (err) => (this.failure ??= err));
     this.session.once("connect", (s, socket) => {
       s.setLocalWindowSize(WINDOW * 2);

@@ -69,7 +69,12 @@ export class Link {
   open(): void {
     if (this.closing) return;
     this.status._set({ state: "connecting" });
-    const channel = new Channel(this.endpoint, KEEPALIVE);
+    let channel: Channel;
+    try {
+      channel = new Channel(this.endpoint, KEEPALIVE);
+    } catch (err) {
+      return this.away(new EdgeError((err as Error).message, Code.UNAVAILABLE)); // a file may be back soon
+    }
     this.channel = channel;
     const stream = channel.call(
       SUBSCRIBE,
@@ -176,6 +181,10 @@ export class Link {
       this.status._set({ state: "fenced", error });
       return;
     }
+    this.away(error);
+  }
+
+  private away(error: EdgeError): void {
     // Half of each pause is chance, so that the members of a group do not come back in step.
     const retryInMs = Math.round(this.retry * (0.5 + Math.random() / 2));
     this.retry = Math.min(this.retry * 2, LAST_RETRY);

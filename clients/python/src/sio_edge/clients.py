@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import operator
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -192,7 +191,7 @@ class Clients(Process):
             EdgeError: With reason SESSION_GONE, there is no such client.
         """
         request = session_service_pb2.GetSessionRequest(sid=sid, namespace=namespace or "/")
-        response = await self._ask(operator.methodcaller("GetSession", request))
+        response = await self._ask("GetSession", request)
         return response.session
 
     async def fetch_sockets(
@@ -206,20 +205,19 @@ class Clients(Process):
             request = session_service_pb2.ListSessionsRequest(
                 filter=target, page_size=1000, page_token=token
             )
-            response = await self._ask(operator.methodcaller("ListSessions", request))
+            response = await self._ask("ListSessions", request)
             for session in response.sessions:
                 yield session
             token = response.next_page_token
             if not token:
                 return
 
-    async def _ask(
-        self, method: Callable[[session_service_pb2_grpc.SessionServiceStub], Awaitable[Any]]
-    ) -> Any:
-        channel = self._member.link.channel
-        if channel is None:
+    async def _ask(self, method: str, request: Any) -> Any:
+        link = self._member.link
+        if link.channel is None:
             raise DisconnectedError("the server has not been started")
+        call = getattr(session_service_pb2_grpc.SessionServiceStub(link.channel), method)
         try:
-            return await method(session_service_pb2_grpc.SessionServiceStub(channel))
+            return await call(request, metadata=link.access.metadata())
         except grpc.RpcError as error:
             raise EdgeError.of_call(error) from None

@@ -13,8 +13,9 @@ from sio_edge._gen.sioedge.v1 import (
     command_service_pb2,
     command_service_pb2_grpc,
 )
+from sio_edge.access import Access
 from sio_edge.exceptions import EdgeError
-from sio_edge.link import open_channel
+from sio_edge.link import OPTIONS
 from sio_edge.payload import Codec, JSONModule
 
 
@@ -30,15 +31,19 @@ class AsyncEmitter:
     def __init__(
         self, address: str = "127.0.0.1:7070", *,
         credentials: grpc.ChannelCredentials | None = None, json: JSONModule | None = None,
-        timeout: float = 10.0,
+        timeout: float = 10.0, ca_file: str | None = None, cert_file: str | None = None,
+        key_file: str | None = None, token: str | None = None, token_file: str | None = None,
     ) -> None:
         """Args:
         address: The edge's address for backends.
         credentials: Of grpc, for TLS.
         json: As for AsyncServer.
         timeout: Seconds for a call, waiting for the edge included.
+        ca_file, cert_file, key_file, token, token_file: As for AsyncServer.
         """
-        self._open = lambda: open_channel(address, credentials, [])
+        self._access = Access(
+            address, credentials, ca_file, cert_file, key_file, token, token_file
+        )
         self._channel: grpc.aio.Channel | None = None
         self._codec = Codec(json)
         self._timeout = timeout
@@ -92,13 +97,16 @@ class AsyncEmitter:
 
     async def _execute(self, command: command_pb2.Command) -> command_pb2.Receipt:
         if self._channel is None:
-            self._channel = self._open()
+            self._channel = self._access.channel(OPTIONS)
         # gRPC may repeat the call by itself: the key has it applied once.
         command.command_id = uuid.uuid4().hex
         stub = command_service_pb2_grpc.CommandServiceStub(self._channel)
         request = command_service_pb2.ExecuteRequest(commands=[command])
         try:
-            response = await stub.Execute(request, timeout=self._timeout, wait_for_ready=True)
+            response = await stub.Execute(
+                request, timeout=self._timeout, wait_for_ready=True,
+                metadata=self._access.metadata(),
+            )
         except grpc.RpcError as error:
             raise EdgeError.of_call(error) from None
         (result,) = response.results

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import grpc
 import grpc.aio
 
 from sio_edge._gen.sioedge.v1 import event_service_pb2
+from sio_edge.access import Access
 from sio_edge.exceptions import EdgeError, FencedError
 from sio_edge.outbox import Outbox, Request
 from sio_edge.status import State, Status
@@ -67,26 +68,17 @@ class Receiver(Protocol):
         """The stream that began is over."""
 
 
-def open_channel(
-    address: str, credentials: grpc.ChannelCredentials | None, options: list[tuple[str, Any]]
-) -> grpc.aio.Channel:
-    """A channel to the edge; nothing is dialled yet."""
-    merged = [*OPTIONS, *options]
-    if credentials is None:
-        return grpc.aio.insecure_channel(address, options=merged)
-    return grpc.aio.secure_channel(address, credentials, options=merged)
-
-
 class Link:
     """Keeps this process attached until it is stopped or refused."""
 
     def __init__(
-        self, address: str, open_channel: Callable[[], grpc.aio.Channel], receiver: Receiver,
+        self, access: Access, options: list[tuple[str, Any]], receiver: Receiver,
         log: logging.Logger,
     ) -> None:
-        self.status = Status(State.IDLE, address)
+        self.status = Status(State.IDLE, access.address)
         self.outbox: Outbox  # set by the owner before run()
-        self._open_channel = open_channel
+        self.access = access
+        self._options = [*OPTIONS, *options]
         self._receiver = receiver
         self._log = log
         self._wake = asyncio.Event()
@@ -129,14 +121,17 @@ class Link:
             FencedError: Another process took this member's place.
             EdgeError: The edge refused this process.
         """
-        self.channel = self._open_channel()
+        self.channel = self.access.channel(self._options)
         wait = BACKOFF[0]
         error: BaseException | None = None
         try:
             while not self._stopping.is_set():
                 self._set(State.CONNECTING)
-                error = None
+                error, renew = None, error is not None and self.access.files
                 try:
+                    if renew:
+                        old, self.channel = self.channel, self.access.channel(self._options)
+                        await old.close()
                     if await self._stream():
                         wait = BACKOFF[0]
                 except grpc.RpcError as failure:
@@ -179,7 +174,7 @@ class Link:
             SUBSCRIBE,
             request_serializer=None,  # the outbox gives bytes
             response_deserializer=event_service_pb2.SubscribeResponse.FromString,
-        )()
+        )(metadata=self.access.metadata())
         writer: asyncio.Task[None] | None = None
         try:
             await call.write(Request(hello=self._receiver.hello()).SerializeToString())

@@ -14,20 +14,19 @@ from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import Any
 
-import grpc
-
 from sio_edge._gen.sioedge.v1 import (
     command_pb2,
     event_pb2,
     event_service_pb2,
     session_pb2,
 )
+from sio_edge.access import Access
 from sio_edge.acks import Acks
 from sio_edge.commands import duration
 from sio_edge.deliveries import Answer, Deliveries, Unretryable
 from sio_edge.exceptions import ConnectionRefusedError, EdgeError
 from sio_edge.handlers import RESERVED, Handler, Handlers, MisfitError, call, fit
-from sio_edge.link import PROTOCOL, Link, open_channel
+from sio_edge.link import PROTOCOL, Link
 from sio_edge.outbox import Outbox
 from sio_edge.payload import Codec
 from sio_edge.sockets import Decision, Socket, Table
@@ -45,7 +44,7 @@ _deciding: contextvars.ContextVar[Socket | None] = contextvars.ContextVar(
 class Config:
     """How a process attaches. See AsyncServer for the meaning of each."""
 
-    address: str
+    access: Access
     group: str
     member: str
     instance: str
@@ -55,7 +54,6 @@ class Config:
     durable: bool
     window: int
     window_per_session: int
-    credentials: grpc.ChannelCredentials | None
     channel_options: list[tuple[str, Any]]
 
 
@@ -84,12 +82,7 @@ class Member:
         self.table = Table()
         self.ready = asyncio.Event()  # the table is complete
         self.acks = Acks(codec)
-        self.link = Link(
-            config.address,
-            lambda: open_channel(config.address, config.credentials, config.channel_options),
-            self,
-            log,
-        )
+        self.link = Link(config.access, config.channel_options, self, log)
         self.outbox = Outbox(config.instance + "-", self.link.wake, self._failed)
         self.link.outbox = self.outbox
         self.deliveries = Deliveries(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import grpc
 
 from sio_edge._gen.sioedge.v1 import event_service_pb2
+from sio_edge.access import Access
 from sio_edge.exceptions import SocketIOError
 from sio_edge.handlers import Handler, Handlers, call
 from sio_edge.member import Config, Member
@@ -47,6 +48,11 @@ class Process(Handlers):
         member: str | None = None,
         namespaces: list[str] | str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        ca_file: str | None = None,
+        cert_file: str | None = None,
+        key_file: str | None = None,
+        token: str | None = None,
+        token_file: str | None = None,
         ack_deadline: float = 30.0,
         max_attempts: int = 5,
         member_grace: float | None = None,
@@ -66,6 +72,13 @@ class Process(Handlers):
             group has; it keeps its clients. Default: the host's name.
         namespaces: Namespaces that exist beside those with handlers. Default "/". "*" for all.
         credentials: Of grpc, for TLS. Default: none, for an edge on the same host.
+        ca_file: PEM: who signed the edge's certificate; for TLS without `credentials`. The files
+            are read at each connection, so that they can be replaced while the program runs.
+        cert_file: PEM: this process's certificate.
+        key_file: PEM: its key.
+        token: By which the edge knows this process, if not by a certificate. Over TLS, or to an
+            edge on this machine.
+        token_file: The same in a file.
         ack_deadline: Seconds until the edge gives the events of a process that says nothing to
             another. Handlers may take longer: it is told that they run.
         max_attempts: How often an event is delivered whose handler raises.
@@ -90,10 +103,13 @@ class Process(Handlers):
         self._codec = Codec(json)
         self._drain_timeout = drain_timeout
         self._config = Config(
-            address=address, group=group, member=member or _socket.gethostname() or "member",
+            access=Access(
+                address, credentials, ca_file, cert_file, key_file, token, token_file
+            ),
+            group=group, member=member or _socket.gethostname() or "member",
             instance=uuid.uuid4().hex, ack_deadline=ack_deadline, max_attempts=max_attempts,
             member_grace=member_grace, durable=durable, window=window,
-            window_per_session=window_per_session, credentials=credentials,
+            window_per_session=window_per_session,
             channel_options=channel_options or [],
         )
         self._member = Member(self._config, self, self._codec, self.logger, self._invoke)

@@ -40,9 +40,10 @@ def free_port() -> int:
 class Edge:
     """The edge's process; it keeps its addresses and its data over restarts."""
 
-    def __init__(self, binary: str, data: Path) -> None:
+    def __init__(self, binary: str, data: Path, *flags: object) -> None:
         self._binary = binary
         self._data = data
+        self._flags = flags
         self._clients, self._backends = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
         self.url = f"http://127.0.0.1:{self._clients}"
@@ -52,7 +53,7 @@ class Edge:
         self._process = await asyncio.create_subprocess_exec(
             self._binary, "serve", f"--listen=127.0.0.1:{self._clients}",
             f"--control-listen={self.address}", "--ops-listen=", f"--data-dir={self._data}",
-            "--log-level=warn",
+            "--log-level=warn", *map(str, self._flags),
         )
         async with deadline():
             while True:
