@@ -45,7 +45,7 @@ func cgroup(t *testing.T, controller string, files map[string]string) string {
 			case "memory.limit_in_bytes":
 				file = "memory.max"
 			case "cpu.cfs_quota_us":
-				file, value = "cpu.max", value+" 10000"
+				file, value = "cpu.max", value+" "+files["cpu.cfs_period_us"]
 			case "cpu.cfs_period_us":
 				continue
 			}

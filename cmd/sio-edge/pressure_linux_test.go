@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -204,9 +205,9 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 			}
 		}
 	})
-	worst, level := int64(0), map[string]int{}
+	worst, anonymous, level := int64(0), int64(0), map[string]int{}
 	for ctx.Err() == nil {
-		worst = max(worst, p.rss(t))
+		worst, anonymous = max(worst, p.rss(t)), max(anonymous, p.anonymous(t))
 		all := p.get(t, p.ops+"/metrics")
 		for _, l := range []string{"roomy", "tight", "short", "spent"} {
 			if metric(all, `sioedge_memory_level{level="`+l+`"}`) == "1" {
@@ -220,15 +221,15 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 	killed := cgroupNumber(dir, "memory.oom_control:oom_kill", "memory.events:oom_kill")
 	t.Logf("played: %d stuck readers, %d dribblers, %d endless messages, %d bodies, %d floods, %d pieces of nonsense", kinds[0].Load(), kinds[1].Load(),
 		kinds[2].Load(), kinds[3].Load(), kinds[4].Load(), kinds[5].Load())
-	t.Logf("resident memory %s at most; by the kernel's count %s of %s, page cache included; killed %d times; levels seen: %v",
-		mib(worst), mib(kernel), mib(limit), killed, level)
+	t.Logf("its own memory %s at most, resident with the pages of files %s; by the kernel's count %s of %s, page cache included; killed %d times; levels seen: %v",
+		mib(anonymous), mib(worst), mib(kernel), mib(limit), killed, level)
 	t.Logf("%d heartbeats of %d good clients; the longest from ping to ping %v, %v before; refused: %s", h.pings.Load(), good,
 		time.Duration(h.longest.Load()).Round(time.Millisecond), calm.Round(time.Millisecond), p.refusals(t))
 	if p.ProcessState != nil || killed > 0 {
 		t.Fatalf("the edge was killed: %s", &p.stderr)
 	}
-	if worst > limit {
-		t.Errorf("resident memory of %s", mib(worst))
+	if anonymous > limit/100*95 { // pages of files go when room is needed
+		t.Errorf("%s of its own", mib(anonymous))
 	}
 	if n := h.left(let); n > 0 {
 		t.Errorf("%d of %d good clients lost their connection", n, good)
@@ -247,6 +248,19 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// anonymous is the resident memory of the process that no file stands behind, in bytes.
+func (p *process) anonymous(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "RssAnon:")
+	var kb int64
+	fmt.Sscan(rest, &kb)
+	return kb << 10
 }
 
 // refusals are the counts that are not zero.

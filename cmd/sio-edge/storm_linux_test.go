@@ -173,6 +173,9 @@ type visits struct {
 
 func (v *visits) perSecond() float64 { return float64(v.good) / v.length.Seconds() }
 
+// perProcessorSecond does not depend on what else runs on the machine.
+func (v *visits) perProcessorSecond() float64 { return float64(v.good) / v.processor.Seconds() }
+
 func (v *visits) String() string {
 	s := fmt.Sprintf("%.0f good, %.0f refused, %.0f failed a second", v.perSecond(), float64(v.refused)/v.length.Seconds(), float64(v.failed)/v.length.Seconds())
 	if len(v.took) > 0 {
@@ -266,34 +269,35 @@ func (p *process) openLoop(rate float64, length, patience time.Duration) *visits
 // the most that can be served are. The edge gets a part of a processor only, so that the clients
 // have the rest.
 func TestP15_GoodputStaysUpUnderOverload(t *testing.T) {
-	// The short form runs beside other tests, which take from one step what they leave to the next:
-	// it shows that clients are let in all the time, the long one how many.
-	length, least := 3*time.Second, 0.1
+	// The short form runs beside other tests and with the race detector: the edge gets so little that
+	// the clients can always keep it busy, and what counts is what it makes of that.
+	period, quota := "50000", "2000" // microseconds
+	length, steps, least, goodput := 3*time.Second, []float64{5}, 0.5, (*visits).perProcessorSecond
 	if long() {
-		length, least = 20*time.Second, 0.9
+		period, quota = "10000", "2500"
+		length, steps, least, goodput = 20*time.Second, []float64{1, 2, 5}, 0.9, (*visits).perSecond
 	}
 	const patience = 2 * time.Second // a stock client has 20 s; then nothing would be done in vain
-	quota := "2500"                  // microseconds of 10,000
 	var as []string
-	if dir := cgroup(t, "cpu", map[string]string{"cpu.cfs_period_us": "10000", "cpu.cfs_quota_us": quota}); dir != "" {
+	if dir := cgroup(t, "cpu", map[string]string{"cpu.cfs_period_us": period, "cpu.cfs_quota_us": quota}); dir != "" {
 		as = within(dir)
 	} else {
 		t.Log("no control group for the processor here: the edge has one processor (GOMAXPROCS=1)")
 		as = []string{"/usr/bin/env", "GOMAXPROCS=1"}
 	}
 	p := startEdgeAs(t, as)
-	peak := 0.0
+	peak, best := 0.0, 0.0
 	for _, workers := range []int{8, 32, 64} {
 		v := p.closedLoop(workers, length/2)
 		t.Logf("%d at a time: %v; the edge used %v", workers, v, v.processor)
-		peak = max(peak, v.perSecond())
+		peak, best = max(peak, v.perSecond()), max(best, goodput(v))
 	}
-	for _, times := range []float64{1, 2, 5} {
+	for _, times := range steps {
 		v := p.openLoop(times*peak, length, patience)
 		t.Logf("%.0f times %.0f: %.0f offered, %v; the edge used %v; it waited %.0f times; %s", times, peak, float64(v.offered)/length.Seconds(), v, v.processor,
 			p.count(t, "sioedge_accept_waits_total"), p.refusals(t))
-		if times == 5 && v.perSecond() < least*peak {
-			t.Errorf("%.0f a second of at most %.0f when five times as many come", v.perSecond(), peak)
+		if times == 5 && goodput(v) < least*best {
+			t.Errorf("%.0f a second of at most %.0f when five times as many come", goodput(v), best)
 		}
 	}
 }
