@@ -199,9 +199,12 @@ func (c cli) measure(ctx context.Context, b *bed, scenario, name string) (bench.
 		return bench.Result{}, err
 	}
 	defer s.close()
-	out, err := generate(ctx, filepath.Join(b.bin, "sio-edge"), "bench", "--url", "http://"+s.addr+"/socket.io/",
-		"--pid", fmt.Sprint(s.cmd.Process.Pid), "--scenarios", scenario, "--rounds", "1", "--for", c.For.String(),
-		"--hold", (b.ping + 2*time.Second).String(), "--json", "-")
+	args := []string{filepath.Join(b.bin, "sio-edge"), "bench", "--url", "http://" + s.addr + "/socket.io/"}
+	if s.ca != "" {
+		args = []string{args[0], "bench", "--url", "https://" + s.addr + "/socket.io/", "--tls-ca", s.ca}
+	}
+	out, err := generate(ctx, append(args, "--pid", fmt.Sprint(s.cmd.Process.Pid), "--scenarios", scenario, "--rounds", "1", "--for", c.For.String(),
+		"--hold", (b.ping+2*time.Second).String(), "--json", "-")...)
 	if err != nil {
 		return bench.Result{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type server struct {
 	*process
 	others []*process
 	dir    string // of its store
+	ca     string // file of who signed its certificate, empty without TLS
 }
 
 func (s *server) close() {
@@ -46,8 +48,16 @@ type peer struct {
 	start    func(ctx context.Context, b *bed, s *server) error
 }
 
-// base is the peer that all others are compared with.
+// base is the peer that all others are compared with, but for what is not the edge's own: that is
+// compared with an edge in the same circumstances.
 const base = "edge"
+
+func baseOf(peer string) string {
+	if peer == "node-tls" {
+		return "tls"
+	}
+	return base
+}
 
 var peers = []peer{
 	{base, "sio-edge as it comes: recovery and store on, a Go backend in one process", edge{}.start},
@@ -58,7 +68,9 @@ var peers = []peer{
 	{"members-2", "the same with 2 processes in the group", edge{members: 2}.start},
 	{"members-4", "the same with 4 processes in the group", edge{members: 4}.start},
 	{"members-8", "the same with 8 processes in the group", edge{members: 8}.start},
+	{"tls", "the same over TLS", edge{tls: true}.start},
 	{"node", "socket.io 4.8.4, the application in its process", startNode},
+	{"node-tls", "the same over TLS", startNodeTLS},
 	{"node-grpc", "socket.io 4.8.4, every event a unary gRPC call to a Go backend", startNodeGRPC},
 	{"gorilla", "a limit: gorilla/websocket, a goroutine for each connection, protocols faked", limit("gorilla")},
 	{"epoll", "a limit: one bare epoll loop, protocols faked", limit("epoll")},
@@ -100,6 +112,7 @@ type edge struct {
 	greet     bool
 	members   int // of the group that answers; 0 is 1
 	observers int // groups that take every event
+	tls       bool
 }
 
 func (e edge) start(ctx context.Context, b *bed, s *server) error {
@@ -116,6 +129,13 @@ func (e edge) start(ctx context.Context, b *bed, s *server) error {
 	}
 	args := append([]string{"--listen", s.addr, "--control-listen", control, "--ops-listen", ops, "--pprof",
 		"--data-dir", s.dir, "--ping-interval", b.ping.String(), "--log-level", "warn"}, e.flags...)
+	if e.tls {
+		cert, key, err := s.certify(ctx, b)
+		if err != nil {
+			return err
+		}
+		args = append(args, "--tls-cert-file", cert, "--tls-key-file", key)
+	}
 	if s.process, err = start(ctx, serverCPU, filepath.Join(b.bin, "sio-edge"), args...); err != nil {
 		return err
 	}
@@ -165,9 +185,29 @@ func attached(ctx context.Context, ops string, want int) error {
 	return nil
 }
 
-func startNode(ctx context.Context, b *bed, s *server) (err error) {
-	s.process, err = start(ctx, serverCPU, "node", filepath.Join(b.node, "server.js"),
-		"--listen", s.addr, "--ping-interval", strconv.FormatInt(b.ping.Milliseconds(), 10))
+// certify makes a certificate for the server, in its directory.
+func (s *server) certify(ctx context.Context, b *bed) (cert, key string, err error) {
+	err = run(ctx, ".", io.Discard, filepath.Join(b.bin, "sio-edge"), "certs", "--dir", s.dir)
+	s.ca = filepath.Join(s.dir, "ca.crt")
+	return filepath.Join(s.dir, "edge.crt"), filepath.Join(s.dir, "edge.key"), err
+}
+
+func startNode(ctx context.Context, b *bed, s *server) error { return node(ctx, b, s) }
+
+func startNodeTLS(ctx context.Context, b *bed, s *server) (err error) {
+	if s.dir, err = os.MkdirTemp("", "sio-edge-bench"); err != nil {
+		return err
+	}
+	cert, key, err := s.certify(ctx, b)
+	if err != nil {
+		return err
+	}
+	return node(ctx, b, s, "--cert", cert, "--key", key)
+}
+
+func node(ctx context.Context, b *bed, s *server, args ...string) (err error) {
+	s.process, err = start(ctx, serverCPU, "node", append([]string{filepath.Join(b.node, "server.js"),
+		"--listen", s.addr, "--ping-interval", strconv.FormatInt(b.ping.Milliseconds(), 10)}, args...)...)
 	return err
 }
 
@@ -184,9 +224,7 @@ func startNodeGRPC(ctx context.Context, b *bed, s *server) error {
 	if err := p.answers(ctx, backend); err != nil {
 		return err
 	}
-	s.process, err = start(ctx, serverCPU, "node", filepath.Join(b.node, "server.js"), "--backend", backend,
-		"--listen", s.addr, "--ping-interval", strconv.FormatInt(b.ping.Milliseconds(), 10))
-	return err
+	return node(ctx, b, s, "--backend", backend)
 }
 
 func limit(name string) func(context.Context, *bed, *server) error {

@@ -224,10 +224,9 @@ func (r *report) table() string {
 		if err != nil {
 			continue
 		}
-		edge := r.find(name, base)
 		for i, f := range s.Figures(true)[:telling(s)] {
 			for _, p := range peersOf[name] {
-				its := r.find(name, p)
+				its, edge := r.find(name, p), r.find(name, baseOf(p))
 				q := ratio(f, edge, its)
 				divided := q.String()
 				if p == base || len(edge) == 0 {

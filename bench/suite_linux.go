@@ -14,15 +14,15 @@ type entry struct {
 
 // suite is what is run to compare servers.
 var suite = []entry{
-	{"idle-10000", []string{"edge", "no-recovery", "node", "gorilla", "epoll"}},
+	{"idle-10000", []string{"edge", "no-recovery", "tls", "node", "node-tls", "gorilla", "epoll"}},
 	{"idle-15000", []string{"edge", "node"}},
 	{"echo-100x10", []string{"edge", "no-recovery", "groups-3", "node", "node-grpc", "gorilla", "epoll"}},
-	{"echo-1000x1", []string{"edge", "groups-3", "node", "node-grpc", "gorilla", "epoll"}},
+	{"echo-1000x1", []string{"edge", "groups-3", "tls", "node", "node-tls", "node-grpc", "gorilla", "epoll"}},
 	{"echo-20x1@2000", []string{"edge", "node", "node-grpc", "gorilla"}},
 	{"broadcast-5000", []string{"edge", "no-recovery", "node", "gorilla", "epoll"}},
 	{"broadcast-5000@3", []string{"edge", "node"}},
 	{"rooms-1000x10", []string{"edge", "no-recovery", "node"}},
-	{"churn-64", []string{"edge", "asked", "no-recovery", "node", "gorilla", "epoll"}},
+	{"churn-64", []string{"edge", "asked", "no-recovery", "tls", "node", "node-tls", "gorilla", "epoll"}},
 	{"polling-200", []string{"edge", "node"}},
 	{"upgrade-32", []string{"edge", "node"}},
 	{"binary-50x2", []string{"edge", "node"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/signal"
@@ -22,6 +23,7 @@ type benchCmd struct {
 	For       time.Duration `help:"Length of one run." default:"5s"`
 	Hold      time.Duration `help:"Length of one run of idle; a ping interval at least, to see heartbeats." default:"26s"`
 	Auth      string        `help:"JSON object that the clients connect with." placeholder:"JSON"`
+	TLSCA     string        `name:"tls-ca" help:"Who signs the certificate of an https:// server (PEM), if this machine does not trust it." placeholder:"FILE"`
 	PID       int           `help:"Process of the server, if it runs here: its CPU time and memory are told as well."`
 	JSON      string        `help:"Write every run to this file, - for standard output instead of the table." placeholder:"FILE"`
 }
@@ -39,7 +41,7 @@ polling-200 and upgrade-32 begin with HTTP. Idle and churn need no backend that 
 Examples:
   sio-edge bench --short
   sio-edge bench --scenarios echo-100x10,broadcast-5000 --pid "$(pidof -s sio-edge)"
-  sio-edge bench --url http://10.0.0.7:3000/socket.io/ --scenarios echo-1000x1,idle-5000 --rounds 1
+  sio-edge bench --url https://edge.example/socket.io/ --scenarios echo-1000x1,idle-5000 --rounds 1
   sio-edge bench --scenarios churn-64 --auth '{"token":"t"}' --json runs.json`
 }
 
@@ -99,17 +101,22 @@ func (c benchCmd) target() (bench.Target, error) {
 	if err != nil {
 		return bench.Target{}, err
 	}
-	if u.Scheme != "http" || u.Host == "" {
-		return bench.Target{}, fmt.Errorf("--url %s: an address such as http://127.0.0.1:3000/socket.io/; the generator does not speak TLS", c.URL)
+	ports := map[string]string{"http": "80", "https": "443"}
+	if ports[u.Scheme] == "" || u.Host == "" {
+		return bench.Target{}, fmt.Errorf("--url %s: an address such as http://127.0.0.1:3000/socket.io/ or https://edge.example/socket.io/", c.URL)
 	}
 	t := bench.Target{Addr: u.Host, Path: u.Path, Auth: c.Auth, PID: c.PID}
 	if u.Port() == "" {
-		t.Addr = u.Hostname() + ":80"
+		t.Addr = net.JoinHostPort(u.Hostname(), ports[u.Scheme])
 	}
 	if t.Path == "" || t.Path == "/" {
 		t.Path = "/socket.io/"
 	}
-	return t, nil
+	if u.Scheme == "http" && c.TLSCA != "" {
+		return bench.Target{}, fmt.Errorf("--tls-ca: --url %s speaks no TLS", c.URL)
+	}
+	t.TLS, err = (&trust{TLS: u.Scheme == "https", TLSCa: c.TLSCA}).config()
+	return t, err
 }
 
 func (c benchCmd) report(scenarios []bench.Scenario, runs map[bench.Scenario][]bench.Result, all []bench.Result) error {

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/sio-edge/sio-edge/internal/bench"
@@ -35,9 +37,32 @@ func TestBench(t *testing.T) {
 	if code != exitFailed || !regexp.MustCompile(`connection refused`).MatchString(errs) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	for _, args := range [][]string{{"--url", "https://127.0.0.1/"}, {"--scenarios", "dance-3"}, {"--scenarios", "echo"}} {
+	for _, args := range [][]string{{"--url", "ftp://127.0.0.1/"}, {"--url", "http://127.0.0.1/", "--tls-ca", "ca.crt"}, {"--scenarios", "dance-3"}, {"--scenarios", "echo"}} {
 		if code, _, errs := command(t, append([]string{"bench"}, args...)...); code != exitUsage {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
 		}
+	}
+}
+
+func TestBenchOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, errs := command(t, "certs", "--dir", dir); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	url := startEdge(t, "--tls-cert-file", at("edge.crt"), "--tls-key-file", at("edge.key"), "--ping-interval", "100ms").clients
+	args := []string{"bench", "--url", url, "--scenarios", "churn-4,idle-20", "--for", "300ms", "--hold", "400ms", "--rounds", "1", "--json", "-"}
+	code, out, errs := command(t, append(args, "--tls-ca", at("ca.crt"))...)
+	var runs []bench.Result
+	if err := json.Unmarshal([]byte(out), &runs); err != nil || len(runs) != 2 {
+		t.Fatalf("exit %d: %v: %s%s", code, err, out, errs)
+	}
+	for _, r := range runs {
+		if r.Done == 0 || !r.Clean() {
+			t.Errorf("%+v", r)
+		}
+	}
+	if code, _, errs := command(t, args...); code != exitFailed || !strings.Contains(errs, "certificate signed by unknown authority") {
+		t.Errorf("exit %d: %s", code, errs)
 	}
 }

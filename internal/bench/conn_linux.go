@@ -25,9 +25,10 @@ const patience = 20 * time.Second
 type conn struct {
 	fd     int
 	id     int
-	in     []byte // of a frame that is not complete
-	out    []byte // not written yet
-	armed  bool   // waits for room to write
+	in     []byte  // of a frame that is not complete
+	out    []byte  // not written yet; with TLS, not encrypted yet
+	tls    *sealed // nil without
+	armed  bool    // waits for room to write
 	closed bool
 	asked  *asked   // of echo
 	next   uint64   // of broadcast: the number that comes next
@@ -36,11 +37,10 @@ type conn struct {
 
 // openWebSocket opens a WebSocket, for the session called sid if there is one already.
 func openWebSocket(t Target, sid string) (net.Conn, *bufio.Reader, error) {
-	c, err := net.DialTimeout("tcp", t.Addr, patience)
+	c, err := t.connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	c.SetDeadline(time.Now().Add(patience))
 	query := "EIO=4&transport=websocket"
 	if sid != "" {
 		query += "&sid=" + sid
@@ -90,34 +90,63 @@ func dial(t Target) (net.Conn, *bufio.Reader, error) {
 	return c, r, nil
 }
 
-// take hands a connection's descriptor over, with what was read beyond its last packet.
-func take(c net.Conn, r *bufio.Reader) (fd int, rest []byte, err error) {
-	defer c.Close()
+// take hands a connection's descriptor over, with its TLS, if it has that, and with what was read
+// beyond its last packet.
+func take(c net.Conn, r *bufio.Reader) (fd int, seal *sealed, rest []byte, err error) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		seal = c.(*sealed)
+		tcp = seal.below.Conn.(*net.TCPConn)
+	}
+	defer tcp.Close()
 	peeked, _ := r.Peek(r.Buffered())
-	raw, err := c.(*net.TCPConn).SyscallConn()
+	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	var dupErr error
 	if err := raw.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
-	return fd, append([]byte(nil), peeked...), dupErr
+	if seal != nil {
+		seal.move(fd)
+	}
+	return fd, seal, append([]byte(nil), peeked...), dupErr
 }
 
 // read takes what is there and hands each message to the scenario.
 func (l *load) read(c *conn) error {
-	n, err := unix.Read(c.fd, l.buf)
-	if n <= 0 {
-		if errors.Is(err, unix.EAGAIN) {
+	if c.tls == nil {
+		n, err := unix.Read(c.fd, l.buf)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
 			return nil
+		case err == nil && n == 0:
+			return io.EOF
+		case err != nil:
+			return err
 		}
-		if err == nil {
-			err = io.EOF
+		if err := l.messages(c, l.buf[:n]); err != nil {
+			return err
 		}
-		return err
+		return l.flush(c)
 	}
-	b := l.buf[:n]
+	for { // until TLS holds nothing back, which epoll would not know of
+		n, err := c.tls.Read(l.buf)
+		if merr := l.messages(c, l.buf[:n]); merr != nil {
+			return merr
+		}
+		if err == errNotNow {
+			return l.flush(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// messages hands each message to the scenario. b is what has arrived.
+func (l *load) messages(c *conn, b []byte) error {
 	if len(c.in) > 0 {
 		b = append(c.in, b...)
 	}
@@ -145,22 +174,35 @@ func (l *load) read(c *conn) error {
 	if len(b) > 0 {
 		c.in = append(c.in, b...)
 	}
-	return l.flush(c)
+	return nil
 }
 
 // flush writes what waits, with one system call.
 func (l *load) flush(c *conn) error {
-	if len(c.out) == 0 || c.closed {
+	if c.closed {
 		return nil
 	}
-	n, err := unix.Write(c.fd, c.out)
+	out := &c.out
+	if c.tls != nil {
+		if len(c.out) > 0 {
+			if _, err := c.tls.Write(c.out); err != nil {
+				return err
+			}
+			c.out = c.out[:0]
+		}
+		out = &c.tls.below.out
+	}
+	if len(*out) == 0 {
+		return nil
+	}
+	n, err := unix.Write(c.fd, *out)
 	if err != nil && !errors.Is(err, unix.EAGAIN) {
 		return err
 	}
-	c.out = c.out[max(n, 0):]
-	wait := len(c.out) > 0
+	*out = (*out)[max(n, 0):]
+	wait := len(*out) > 0
 	if !wait {
-		c.out = c.out[:0]
+		*out = (*out)[:0]
 	}
 	if wait == c.armed {
 		return nil

@@ -50,6 +50,7 @@ func newLoad(t Target, d doing) (*load, error) {
 func (l *load) connect(ctx context.Context, n int) error {
 	type opened struct {
 		fd   int
+		tls  *sealed
 		rest []byte
 		err  error
 	}
@@ -70,7 +71,7 @@ func (l *load) connect(ctx context.Context, n int) error {
 				var o opened
 				c, r, err := dial(l.target)
 				if o.err = err; err == nil {
-					o.fd, o.rest, o.err = take(c, r)
+					o.fd, o.tls, o.rest, o.err = take(c, r)
 				}
 				results <- o
 			}
@@ -82,9 +83,17 @@ func (l *load) connect(ctx context.Context, n int) error {
 	for r := range results {
 		if r.err == nil {
 			unix.SetNonblock(r.fd, true)
-			c := &conn{fd: r.fd, id: len(l.conns), in: r.rest}
+			c := &conn{fd: r.fd, id: len(l.conns), in: r.rest, tls: r.tls}
 			l.conns = append(l.conns, c)
 			r.err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.id)}))
+			for r.err == nil && c.tls != nil { // what TLS has read already is not readable any more
+				var n int
+				n, r.err = c.tls.Read(l.buf)
+				c.in = append(c.in, l.buf[:n]...)
+			}
+			if r.err == errNotNow {
+				r.err = nil
+			}
 		}
 		if r.err != nil {
 			failed++

@@ -2,6 +2,10 @@ package bench
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,8 +20,14 @@ import (
 // faulty is a server that does something wrong with its hundredth answer.
 func faulty(t *testing.T, fault func(answer []byte, write func([]byte))) Target {
 	t.Helper()
+	hs := httptest.NewServer(misbehave(fault))
+	t.Cleanup(hs.Close)
+	return Target{Addr: hs.Listener.Addr().String(), Path: "/", PID: os.Getpid()}
+}
+
+func misbehave(fault func(answer []byte, write func([]byte))) http.Handler {
 	var upgrader websocket.Upgrader
-	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
@@ -38,9 +48,32 @@ func faulty(t *testing.T, fault func(answer []byte, write func([]byte))) Target 
 				write(answer)
 			}
 		}
-	}))
+	})
+}
+
+// The same over TLS, also with more than one record holds.
+func TestOverTLS(t *testing.T) {
+	hs := httptest.NewUnstartedServer(misbehave(func(a []byte, write func([]byte)) { write(a) }))
+	hs.Config.ErrorLog = log.New(io.Discard, "", 0)
+	hs.StartTLS()
 	t.Cleanup(hs.Close)
-	return Target{Addr: hs.Listener.Addr().String(), Path: "/", PID: os.Getpid()}
+	roots := x509.NewCertPool()
+	roots.AddCert(hs.Certificate())
+	target := Target{Addr: hs.Listener.Addr().String(), Path: "/", PID: os.Getpid(), TLS: &tls.Config{RootCAs: roots}}
+	for _, text := range []string{"echo-3x4", "echo-2x400", "churn-2", "broadcast-1"} {
+		s, err := ParseScenario(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run(t.Context(), target, s, Options{For: 200 * time.Millisecond, Settle: time.Second})
+		if err != nil || !r.Clean() || r.Done < 10 {
+			t.Errorf("%s: %v, %s, %d done", text, err, r.Faults(), r.Done)
+		}
+	}
+	target.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+	if _, err := Run(t.Context(), target, Scenario{Kind: "echo", A: 1, B: 1}, Options{For: time.Second}); err == nil {
+		t.Error("speaks with a server whose certificate nobody signed")
+	}
 }
 
 func TestFaultsAreCounted(t *testing.T) {

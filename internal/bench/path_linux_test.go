@@ -77,7 +77,7 @@ func (p *path) connect() *client {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	fd, _, err := take(c, r)
+	fd, _, _, err := take(c, r)
 	if err != nil {
 		p.tb.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func BenchmarkCalibrateNetwork(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i, c := range []net.Conn{near, far} {
-		if fds[i], _, err = take(c, bufio.NewReaderSize(c, 16)); err != nil {
+		if fds[i], _, _, err = take(c, bufio.NewReaderSize(c, 16)); err != nil {
 			b.Fatal(err)
 		}
 		defer unix.Close(fds[i])

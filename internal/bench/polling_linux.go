@@ -38,11 +38,10 @@ func openPolling(t Target) (*poller, error) {
 
 func (p *poller) open() error {
 	for _, c := range []**httpConn{&p.up, &p.down} {
-		nc, err := net.DialTimeout("tcp", p.target.Addr, patience)
+		nc, err := p.target.connect()
 		if err != nil {
 			return err
 		}
-		nc.SetDeadline(time.Now().Add(patience))
 		*c = &httpConn{nc, bufio.NewReaderSize(nc, 1024)}
 	}
 	body, err := p.get()

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,10 +10,11 @@ import (
 
 // Target is the server to measure.
 type Target struct {
-	Addr string // host:port of the Engine.IO server
-	Path string // "/socket.io/"
-	Auth string // JSON object for CONNECT, or empty
-	PID  int    // of the server process, for its CPU time and memory; 0 if it is elsewhere
+	Addr string      // host:port of the Engine.IO server
+	Path string      // "/socket.io/"
+	Auth string      // JSON object for CONNECT, or empty
+	PID  int         // of the server process, for its CPU time and memory; 0 if it is elsewhere
+	TLS  *tls.Config // nil: none is spoken
 }
 
 // Options is how long the runs are.

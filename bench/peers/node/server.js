@@ -1,6 +1,8 @@
 // The official server with the events that the load generator sends. With --backend the echo is
 // done by another process, which every event asks by a unary gRPC call.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { parseArgs } from "node:util";
 import { Client, credentials } from "@grpc/grpc-js";
 import { Server } from "socket.io";
@@ -9,13 +11,15 @@ const { values: flags } = parseArgs({
   options: {
     listen: { type: "string" },
     backend: { type: "string" },
+    cert: { type: "string" },
+    key: { type: "string" },
     "ping-interval": { type: "string", default: "25000" },
   },
 });
 const [host, port] = flags.listen.split(":");
 const backend = flags.backend && new Client(flags.backend, credentials.createInsecure());
 
-const http = createServer();
+const http = flags.cert ? createSecureServer({ cert: readFileSync(flags.cert), key: readFileSync(flags.key) }) : createServer();
 const io = new Server(http, { pingInterval: Number(flags["ping-interval"]), serveClient: false });
 
 function forward(args, ack) {
