@@ -6,6 +6,7 @@
 //
 //	6  cmd/sio-edge             configuration in, floors built bottom to top, drained top to bottom
 //	5  internal/control         the gRPC services
+//	   internal/control/access  who may do what on the listeners of backends and operators
 //	4  internal/control/group   groups: members, assignment, queue, redelivery
 //	   internal/control/convert socketio types <-> protobuf; pure
 //	   internal/edge            this package
