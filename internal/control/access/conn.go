@@ -16,6 +16,7 @@ type conn struct {
 	// Static after construction.
 	guard   *Guard
 	private bool // nobody else can read it: TLS, or it does not leave this machine
+	since   time.Time
 
 	mu      sync.Mutex          // guards the following
 	chain   []*x509.Certificate // of the caller; set once, when the handshake is over
@@ -24,14 +25,19 @@ type conn struct {
 	checked *state             // that chain was found good in
 	calls   map[*call]struct{} // those that last
 	unknown int                // calls that nobody could be found for
+	known   bool               // a call was let in, or there is no need of one
 }
 
-// maxUnknown is how many calls without a caller a connection may try. Each costs memory until the
-// connection ends.
-const maxUnknown = 16
+const (
+	// maxUnknown is how many calls without a caller a connection may try. Each costs memory until
+	// the connection ends.
+	maxUnknown = 16
+	// patience is how long a connection may take to show who it is of.
+	patience = 10 * time.Second
+)
 
 func (g *Guard) track(raw net.Conn, tls bool) *conn {
-	c := &conn{Conn: raw, guard: g, private: tls || loopback(raw.LocalAddr()) && loopback(raw.RemoteAddr()), calls: make(map[*call]struct{})}
+	c := &conn{Conn: raw, guard: g, private: tls || loopback(raw.LocalAddr()) && loopback(raw.RemoteAddr()), since: time.Now(), calls: make(map[*call]struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.conns[c] = struct{}{}
@@ -78,6 +84,20 @@ func (c *conn) begin(k *call) (end func()) {
 		defer c.mu.Unlock()
 		delete(c.calls, k)
 	}
+}
+
+// isKnown notes that the connection is of somebody, or that nobody asks.
+func (c *conn) isKnown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = true
+}
+
+// stranger says whether the connection has not shown who it is of for too long.
+func (c *conn) stranger(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.known && now.Sub(c.since) > patience
 }
 
 // refused counts a call without a caller, and closes the connection on which there are too many.

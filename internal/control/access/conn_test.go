@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/status"
 )
@@ -47,5 +48,33 @@ func TestATokenOverPlainTextIsRefused(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want || err == nil && k.grant.Name != "a" {
 			t.Errorf("%s: %+v, %v", c.name, k, status.Convert(err).Message())
 		}
+	}
+}
+
+// A connection that has shown nobody for long is closed; one that has stays.
+func TestStrangersAreClosed(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	g, err := NewGuard(Config{Files: Files{Access: write(t, t.TempDir(), "access.yaml", somebody, 0o600)}, Log: log, Audit: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() (*conn, net.Conn) {
+		near, far := net.Pipe()
+		t.Cleanup(func() { near.Close(); far.Close() })
+		return g.track(nearby{near}, false), far
+	}
+	known, _ := open()
+	known.isKnown()
+	_, far := open()
+	g.recheck(time.Now().Add(patience - time.Second))
+	if len(g.conns) != 2 {
+		t.Fatalf("%d connections before their time", len(g.conns))
+	}
+	g.recheck(time.Now().Add(patience + time.Second))
+	if _, there := g.conns[known]; !there || len(g.conns) != 1 {
+		t.Errorf("%d connections, the known one: %v", len(g.conns), there)
+	}
+	if _, err := far.Read(make([]byte, 1)); err == nil {
+		t.Error("the stranger is still there")
 	}
 }

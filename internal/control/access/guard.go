@@ -210,6 +210,12 @@ func (g *Guard) recheck(now time.Time) {
 	conns := slices.Collect(maps.Keys(g.conns))
 	g.mu.Unlock()
 	for _, c := range conns {
+		if c.stranger(now) {
+			g.cfg.Refused("control", Credential)
+			g.denials.note("nobody came in", "", "peer", hostOf(c.RemoteAddr()))
+			c.Close()
+			continue
+		}
 		caller, why := c.fault(st, now)
 		if why == "" {
 			continue

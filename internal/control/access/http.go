@@ -44,7 +44,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.ops.guard.track(c, l.ops.secure), nil
+	own := l.ops.guard.track(c, l.ops.secure)
+	own.isKnown() // health needs nobody, and net/http has its own patience
+	return own, nil
 }
 
 type connKey struct{}

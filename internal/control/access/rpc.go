@@ -95,6 +95,7 @@ func (g *Guard) tap(ctx context.Context, info *tap.Info) (context.Context, error
 		c.refused()
 		return nil, err
 	}
+	c.isKnown()
 	ctx = context.WithValue(ctx, grantKey{}, k.grant)
 	return context.WithValue(ctx, admittedKey{}, admitted{k, c}), nil
 }
