@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 // herd is thousands of clients with the back-off and the recovery of the stock client, and little
 // else: so many have room in one test.
 type herd struct {
-	addr    string
+	url     string
 	clients []*sheep
 	live    sync.WaitGroup
 	over    chan struct{} // closed by stop
@@ -44,7 +45,7 @@ type sheep struct {
 // newHerd lets n clients in and waits until all are.
 func (p *process) newHerd(t *testing.T, n int) *herd {
 	t.Helper()
-	h := &herd{addr: strings.TrimPrefix(p.clients, "http://"), over: make(chan struct{})}
+	h := &herd{url: p.clients, over: make(chan struct{})}
 	for id := range n {
 		h.clients = append(h.clients, &sheep{id: id})
 	}
@@ -77,8 +78,12 @@ func (h *herd) cut() time.Time {
 	for _, c := range h.clients {
 		c.mu.Lock()
 		if c.conn != nil {
-			c.conn.(*net.TCPConn).SetLinger(0)
-			c.conn.Close()
+			tcp, ok := c.conn.(*net.TCPConn)
+			if !ok {
+				tcp = c.conn.(*tls.Conn).NetConn().(*net.TCPConn)
+			}
+			tcp.SetLinger(0)
+			tcp.Close()
 		}
 		c.mu.Unlock()
 	}
@@ -144,7 +149,7 @@ func (h *herd) run(c *sheep) {
 // connect runs one connection to its end and says whether its transport was opened.
 func (h *herd) connect(c *sheep) bool {
 	began := time.Now()
-	conn, r, err := dialSocket(h.addr, c.id, 20*time.Second)
+	conn, r, err := dialSocket(h.url, c.id, 20*time.Second)
 	switch {
 	case errors.Is(err, errTurnedAway):
 		h.refused.Add(1)
@@ -209,12 +214,19 @@ func (h *herd) connect(c *sheep) bool {
 // errTurnedAway is the answer 503.
 var errTurnedAway = errors.New("503")
 
+// tickets lets clients of TLS resume as browsers do.
+var tickets = tls.NewLRUClientSessionCache(16)
+
 // dialSocket opens a WebSocket from one of 200 addresses and reads its handshake.
-func dialSocket(addr string, id int, patience time.Duration) (net.Conn, *bufio.Reader, error) {
+func dialSocket(url string, id int, patience time.Duration) (net.Conn, *bufio.Reader, error) {
+	scheme, addr, _ := strings.Cut(url, "://")
 	d := net.Dialer{Timeout: patience, KeepAlive: -1, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+id%200))}}
 	conn, err := d.Dial("tcp", addr)
 	if err != nil {
 		return nil, nil, err
+	}
+	if scheme == "https" {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "edge.test", ClientSessionCache: tickets})
 	}
 	conn.SetDeadline(time.Now().Add(patience))
 	if _, err = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: "+addr+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+

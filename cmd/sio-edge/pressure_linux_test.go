@@ -138,7 +138,7 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 		})
 	})
 	again(heavy, 2, func(ctx context.Context, id int) { // a message that never ends
-		c, r, err := dialSocket(addr, id, 5*time.Second)
+		c, r, err := dialSocket(p.clients, id, 5*time.Second)
 		if err != nil {
 			return
 		}
@@ -165,7 +165,7 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 	again(heavy/5+1, 4, func(ctx context.Context, id int) { // events that nobody settles
-		c, _, err := dialSocket(addr, id, 5*time.Second)
+		c, _, err := dialSocket(p.clients, id, 5*time.Second)
 		if err != nil {
 			return
 		}
