@@ -37,7 +37,7 @@ const (
 //
 // When more of them come than can be served the rest wait in the kernel: a connection is accepted
 // once those before it have begun to be served. The kernel's queue is made as short as what is
-// served in half of Config.AcceptWait, or everyone would wait until nobody wants the answer any
+// served in a quarter of Config.AcceptWait, or everyone would wait until nobody wants the answer any
 // more; what is beyond it the kernel drops, which costs us nothing, and the client's kernel tries
 // again. One that has waited for longer than AcceptWait all the same is refused, but no more than one
 // for each that is served: on a plain connection refusing costs a quarter of serving. One whose client

@@ -37,7 +37,7 @@ func (q *queue) next(now time.Time, waits bool) int {
 			q.served, q.measured = 0, now
 			return 0
 		}
-		want = max(int(float64(q.served)/span.Seconds()*(q.wait/2).Seconds()), shortestQueue)
+		want = max(int(float64(q.served)/span.Seconds()*(q.wait/4).Seconds()), shortestQueue)
 	}
 	q.served, q.measured = 0, now
 	if want > q.length*3/4 && want <= q.length*5/4 {
