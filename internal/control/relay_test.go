@@ -67,13 +67,15 @@ func TestAnswersComeOnTheNextStreamOfTheMember(t *testing.T) {
 
 func TestWhatIsQueuedForABackendThatIsDoneIsSent(t *testing.T) {
 	w := newWorld(t)
-	for i := range 20 {
+	for i := range 50 {
 		m := w.attach(chat())
 		m.snapshot()
-		const n = 200
+		const n = 500
+		var all []*pb.Command
 		for j := range n { // nobody is there: each is answered at once
-			m.commands(question(fmt.Sprint(i, "-", j)))
+			all = append(all, question(fmt.Sprint(i, "-", j)))
 		}
+		m.commands(all...)
 		m.stream.CloseSend()
 		got := 0
 		for {
