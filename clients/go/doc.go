@@ -63,4 +63,9 @@
 // runs. What the edge does not know, or does not allow in this namespace or group, ends
 // [Edge.Run] with an [Error] whose Code is Unauthenticated or PermissionDenied. [TLS] and
 // [Credentials] take what other programs have made of certificates.
+//
+// # Other processes
+//
+// [Namespace.Tell] says something to the other processes of the group, which hear it with
+// [Namespace.OnTold]; [Namespace.TellWithAck] asks them. Clients learn nothing of it.
 package sioedge

@@ -7,7 +7,6 @@
 // CPU each, the slower one says how many messages they pass.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,22 +26,16 @@ if (process.env.SIO_EDGE_BIN === undefined) {
 }
 const pinned = spawnSync("taskset", ["-V"]).error === undefined ? (cpu, argv) => ["taskset", "-c", cpu, ...argv] : (_cpu, argv) => argv;
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Starts a process and resolves when it has said what tells that it is ready. */
+/** Starts a process and resolves with it and what it said that tells that it is ready. */
 function start(cpu, argv, ready) {
   const [command, ...args] = pinned(cpu, argv);
   const child = spawn(command, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
   return new Promise((resolve, reject) => {
     let said = "";
-    const hear = (b) => ready.test((said += b)) && resolve(child);
+    const hear = (b) => {
+      const told = ready.exec((said += b));
+      if (told !== null) resolve([child, ...told.slice(1)]);
+    };
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
     child.once("exit", () => reject(new Error(`${argv.join(" ")}: ${said}`)));
@@ -69,8 +62,7 @@ function load(port, scenario, { pid }) {
 }
 
 async function plain(scenario) {
-  const port = await freePort();
-  const server = await start("1", ["node", here("server.mjs"), "plain", String(port)], /ready/);
+  const [server, port] = await start("1", ["node", here("server.mjs"), "plain"], /listens at (\d+)/);
   try {
     const { per_second, per_cpu_second } = load(port, scenario, server);
     return { clock: per_second, cpu: per_cpu_second };
@@ -80,9 +72,9 @@ async function plain(scenario) {
 }
 
 async function throughEdge(scenario) {
-  const [port, control] = [await freePort(), await freePort()];
-  const edge = await start("0", [binary, "serve", "--listen", `127.0.0.1:${port}`, "--control-listen", `127.0.0.1:${control}`, "--ops-listen", ""], /backends/);
-  const backend = await start("1", ["node", here("server.mjs"), "edge", `127.0.0.1:${control}`], /ready/);
+  const listen = ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--ops-listen", ""];
+  const [edge, port, address] = await start("0", [binary, "serve", ...listen, "--data-dir", mkdtempSync(join(dir, "data-"))], /clients http:\S+:(\d+)\/\S*\s+backends (\S+)/);
+  const [backend] = await start("1", ["node", here("server.mjs"), "edge", address], /attached/);
   try {
     const one = load(port, scenario, backend);
     const other = load(port, scenario, edge);

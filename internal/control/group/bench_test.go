@@ -99,3 +99,36 @@ func BenchmarkAdmission(b *testing.B) {
 		e.gs.Admission("/")
 	}
 }
+
+// What a join costs the group beside itself: by the member that has the session, which is nothing to
+// tell, and by somebody else, in batches of 64 with Next.
+func BenchmarkChanged(b *testing.B) {
+	for _, own := range []bool{true, false} {
+		b.Run(fmt.Sprint("own=", own), func(b *testing.B) {
+			e := newEdge(b, Config{})
+			defer e.gs.Close()
+			m := e.attach(hello("m"), Fresh).Member
+			sockets := benchSockets(10_000)
+			for _, s := range sockets {
+				e.sessions[s.SID] = &session{Socket: s, live: true}
+			}
+			c := socketio.Change{Rooms: []string{"room"}}
+			if own {
+				c.By = m
+			}
+			batch := Batch{Deliveries: make([]Delivery, 0, 64)}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				c.Socket = sockets[n%len(sockets)]
+				e.gs.Changed(c)
+				if n++; own || n%64 != 0 {
+					continue
+				}
+				if err := m.Next(context.Background(), &batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
