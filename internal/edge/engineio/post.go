@@ -32,7 +32,6 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sock *Socket)
 		return
 	case p.posting != nil:
 		reason, status = "overlap", http.StatusBadRequest
-		p.posting.SetReadDeadline(time.Unix(1, 0)) // ends the first one
 	case isOctetStream(r.Header.Get("Content-Type")):
 		reason, status = "content type", http.StatusBadRequest
 	case r.Header.Get("Content-Encoding") != "":
@@ -42,14 +41,17 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request, sock *Socket)
 	}
 	if status != 0 {
 		sock.closeLocked(TransportError)
+		if p.posting != nil {
+			p.posting.SetReadDeadline(time.Unix(1, 0)) // ends the first one, which sees why: closed comes before
+		}
 		sock.mu.Unlock()
 		s.refusePost(w, reason, status)
 		return
 	}
 	p.posting = rc
+	rc.SetReadDeadline(time.Now().Add(s.config.BodyTimeout)) // with the lock: not after one that ends it
 	sock.mu.Unlock()
 
-	rc.SetReadDeadline(time.Now().Add(s.config.BodyTimeout))
 	body, err := s.readBody(r)
 	defer func() { s.config.Budget.Free(budget.Input, cap(body)) }()
 	verdict := TransportError
