@@ -65,7 +65,7 @@ var tcpRows = []row{
 			e.dial(t).Close()
 		}
 		e.http(t, "GET", "EIO=3&transport=polling", "").want(t, 400, refusal(5))
-	}, count: "any"}, // how many of them had gone before it was their turn depends on the machine
+	}, count: "http/version", besides: "tcp/gave up"}, // who has gone before it was his turn
 	{id: "C12", input: "out of descriptors", apart: true, play: outOfDescriptors},
 }
 

@@ -14,6 +14,8 @@ type row struct {
 	// count is what sioedge_refused_total grows by, as since writes it. Empty: by nothing.
 	// "any": it depends on timing; only that the labels are known is checked.
 	count string
+	// besides may grow as well, by as much as the machine's load has it.
+	besides string
 	// play sends the input and fails unless what follows is right.
 	play func(t *testing.T, e *edge)
 	// slow rows wait for time to pass, and do so beside each other.

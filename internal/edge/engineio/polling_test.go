@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,8 +163,36 @@ func TestPollingOverlap(t *testing.T) {
 		})
 		e.want(400, "", "POST", q, "4b")
 		resp, err := http.ReadResponse(slow, nil)
-		if err == nil && resp.StatusCode != 400 && resp.StatusCode != 408 {
+		if err == nil && resp.StatusCode != 400 {
 			t.Errorf("first: %d", resp.StatusCode)
+		}
+		f.wantClosed(t, TransportError)
+	})
+	t.Run("rel/L5 the first of two POSTs is ended by nothing but the end of the session", func(t *testing.T) {
+		f := &floor{}
+		e := newEdge(t, Config{}, f)
+		_, q := e.poll()
+		s := f.last()
+		post := func(body io.Reader) *watchedPost {
+			w := &watchedPost{ResponseRecorder: httptest.NewRecorder(), t: t, sock: s}
+			r := httptest.NewRequest("POST", "/socket.io/?"+q, body)
+			e.server.ServeHTTP(w, r)
+			return w
+		}
+		body, rest := io.Pipe()
+		first := make(chan *watchedPost, 1)
+		go func() { first <- post(body) }()
+		eventually(t, "a POST is read", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.polls.posting != nil
+		})
+		if w := post(strings.NewReader("4b")); w.Code != 400 {
+			t.Errorf("second: %d", w.Code)
+		}
+		rest.CloseWithError(os.ErrDeadlineExceeded) // what the deadline does to a body
+		if w := <-first; w.Code != 400 {
+			t.Errorf("first: %d", w.Code)
 		}
 		f.wantClosed(t, TransportError)
 	})
@@ -180,6 +210,30 @@ func TestPollingOverlap(t *testing.T) {
 		f.wantClosed(t, TransportError)
 		e.want(400, sidUnknown, "GET", q, "")
 	})
+}
+
+// watchedPost answers a POST and looks at when deadlines are set for its body: with the Socket
+// locked, so that none undoes a later one, and to the past only once the Socket is closed, which is
+// what tells the POST that it was ended from one that took too long.
+type watchedPost struct {
+	*httptest.ResponseRecorder
+	t    *testing.T
+	sock *Socket
+}
+
+// SetReadDeadline is what http.ResponseController calls.
+func (w *watchedPost) SetReadDeadline(at time.Time) error {
+	if at.IsZero() {
+		return nil // the body has been read
+	}
+	if w.sock.mu.TryLock() {
+		w.sock.mu.Unlock()
+		w.t.Error("the deadline of a body is set without the lock")
+	}
+	if at.Before(time.Now()) && w.sock.stop.Load()&stopClosed == 0 {
+		w.t.Error("a POST is ended before the Socket is closed")
+	}
+	return nil
 }
 
 // slowPost sends the head of a POST, and its body but for the last byte.
