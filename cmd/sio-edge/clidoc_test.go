@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,26 +11,7 @@ import (
 
 // The documentation has every subcommand as its help has it.
 func TestCommandLineIsDocumented(t *testing.T) {
-	const file, begin, end = "../../docs/cli.md", "<!-- begin commands -->\n", "<!-- end commands -->\n"
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(b), begin)
-	written, after, ended := strings.Cut(rest, end)
-	if !ok || !ended {
-		t.Fatalf("%s has no commands", file)
-	}
-	want := commandDocs()
-	if written == want {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s is not current: go test ./cmd/sio-edge -run Documented -update", file)
-	}
-	if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	documented(t, "../../docs/cli.md", "commands", commandDocs())
 }
 
 // Every subcommand has examples, and those that answer have --json.

@@ -10,22 +10,28 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of keys into the documentation")
+var update = flag.Bool("update", false, "write into the documentation what comes from the code")
 
 // The documentation has every key as settings.go has it.
 func TestConfigurationIsDocumented(t *testing.T) {
-	const file, begin, end = "../../docs/configuration.md", "<!-- begin keys -->\n", "<!-- end keys -->\n"
+	documented(t, "../../docs/configuration.md", "keys", keyTables())
+}
+
+// documented holds the part of a page that is written from the code against it: what stands between
+// two comments with the part's name. With -update the page is written.
+func documented(t *testing.T, file, part, want string) {
+	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	begin, end := "<!-- begin "+part+" -->\n", "<!-- end "+part+" -->\n"
 	before, rest, ok := strings.Cut(string(b), begin)
-	table, after, ended := strings.Cut(rest, end)
+	written, after, ended := strings.Cut(rest, end)
 	if !ok || !ended {
-		t.Fatalf("%s has no table", file)
+		t.Fatalf("%s has no %s", file, part)
 	}
-	want := keyTables()
-	if table == want {
+	if written == want {
 		return
 	}
 	if !*update {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,26 +14,7 @@ import (
 
 // The documentation has every limit as limits.go and settings.go have it.
 func TestLimitsAreDocumented(t *testing.T) {
-	const file, begin, end = "../../docs/limits.md", "<!-- begin limits -->\n", "<!-- end limits -->\n"
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(b), begin)
-	table, after, ended := strings.Cut(rest, end)
-	if !ok || !ended {
-		t.Fatalf("%s has no table", file)
-	}
-	want := limitTable(t)
-	if table == want {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s is not current: go test ./cmd/sio-edge -run Documented -update", file)
-	}
-	if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	documented(t, "../../docs/limits.md", "limits", limitTable(t))
 }
 
 func limitTable(t *testing.T) string {
