@@ -204,7 +204,7 @@ func TestR3_SubjectsAreBoundOverAKill(t *testing.T) {
 		t.Errorf("verify: %d %s %s", code, out, errs)
 	}
 	writeFile(t, audit, bytes.Replace(b, []byte("another subject"), []byte("a friend's wife"), 1))
-	if code, _, errs := command(t, "audit", "verify", audit); code != exitFailed || !strings.Contains(errs, "line 1 does not follow") {
+	if code, _, errs := command(t, "audit", "verify", audit); code != exitFailed || !strings.Contains(errs, "line 3 does not follow") {
 		t.Errorf("verify of a forged file: %d %s", code, errs)
 	}
 }

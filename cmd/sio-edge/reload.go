@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge"
+	"github.com/sio-edge/sio-edge/internal/edge/audit"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/token"
 )
@@ -49,8 +50,17 @@ func newLive(load func() (settings, error)) (*live, error) {
 var changeable = []string{"log-level", "max-connections", "cors-origin", "cors-credentials", "cors-allowed-headers",
 	"cors-exposed-headers", "cors-max-age", "allow-missing-origin"}
 
+// running is what SIGHUP reaches.
+type running struct {
+	engine    *engineio.Server
+	front     *edge.Server
+	keys      *token.Verifier // nil: nobody is asked for a token
+	audited   *slog.Logger
+	auditFile *audit.Chain // nil: there is none
+}
+
 // watch reloads at every SIGHUP until ctx ends.
-func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.Server, keys *token.Verifier, log *slog.Logger) {
+func (l *live) watch(ctx context.Context, r running, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -62,18 +72,23 @@ func (l *live) watch(ctx context.Context, engine *engineio.Server, front *edge.S
 				continue
 			}
 			notifyReloading()
-			front.ReloadCertificate()
-			if keys != nil {
-				reloadKeys(keys, log)
+			if r.auditFile != nil {
+				if err := r.auditFile.Reopen(); err != nil {
+					log.Error("audit file not opened again, the former one is written on", "error", err)
+				}
 			}
-			l.reload(engine, front, log)
+			r.front.ReloadCertificate()
+			if r.keys != nil {
+				reloadKeys(r.keys, log)
+			}
+			l.reload(r, log)
 			notifyReady()
 		}
 	}
 }
 
 // reload reads all layers again and puts what can change in force, all of it or nothing.
-func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Logger) {
+func (l *live) reload(r running, log *slog.Logger) {
 	next, err := l.load()
 	if err != nil {
 		for fault := range strings.Lines(err.Error()) {
@@ -84,12 +99,15 @@ func (l *live) reload(engine *engineio.Server, front *edge.Server, log *slog.Log
 	merged := *l.now.Load()
 	changed, pending := merged.adopt(next)
 	l.level.Set(levelOf(merged))
-	engine.SetBrowsers(merged.engineio())
-	front.SetMaxConnections(merged.maxConnections())
+	r.engine.SetBrowsers(merged.engineio())
+	r.front.SetMaxConnections(merged.maxConnections())
 	l.now.Store(&merged)
 	switch {
 	case len(changed) > 0:
 		log.Info("configuration reloaded", "changed", strings.Join(changed, ", "))
+		if r.auditFile != nil { // in the log it stands already
+			r.audited.Info("configuration changed", "changed", strings.Join(changed, ", "))
+		}
 	case len(pending) == 0:
 		log.Info("configuration reloaded: nothing has changed")
 	}

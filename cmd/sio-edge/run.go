@@ -51,7 +51,11 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer auditFile.Close()
+	if auditFile != nil {
+		defer auditFile.Close()
+		audited.Info("edge started", "version", version, "insecure", s.insecure())
+		defer audited.Info("edge stopped")
+	}
 	failures := audit.NewFailures(audited)
 	verifier, err := newVerifier(s, log)
 	if err != nil {
@@ -122,7 +126,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	go func() {
 		defer close(reloads)
-		l.watch(ctx, engine, front, verifier, log)
+		l.watch(ctx, running{engine, front, verifier, audited, auditFile}, log)
 	}()
 	var helpers sync.WaitGroup // awaited below
 	helpers.Go(func() { failures.Run(ctx) })

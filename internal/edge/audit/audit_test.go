@@ -93,6 +93,56 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// A file that was moved away is followed by one that says what came before.
+func TestChainGoesOnInAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "audit.log")
+	c := open(t, path)
+	log := New(slog.New(slog.DiscardHandler), c, nil)
+	verified := func(name string) Report {
+		t.Helper()
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r, err := Verify(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	log.Info("one")
+	if err := c.Reopen(); err != nil { // nobody has moved it
+		t.Fatal(err)
+	}
+	log.Info("two")
+	os.Rename(path, filepath.Join(dir, "audit.log.1"))
+	log.Info("three") // nobody has said so yet
+	if err := c.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	log.Info("four")
+	former, now := verified("audit.log.1"), verified("audit.log")
+	if former.Lines != 3 || former.After != "" || now.Lines != 2 || now.After != former.Last() {
+		t.Errorf("%+v, %+v", former, now)
+	}
+
+	// What is there and is no chain is left alone.
+	os.Rename(path, filepath.Join(dir, "audit.log.2"))
+	os.WriteFile(path, []byte("something else\n"), 0o600)
+	if err := c.Reopen(); err == nil {
+		t.Error("goes on in any file")
+	}
+	log.Info("five")
+	if r := verified("audit.log.2"); r.Lines != 3 {
+		t.Errorf("%+v", r)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "something else\n" {
+		t.Errorf("%s", b)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

@@ -5,17 +5,22 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
+	"time"
 )
 
 // Chain is a file of JSON lines, each of which ends with a hash of itself and of the hash before
 // it: a line that is changed, put in or taken out breaks every one that follows. Lines at the end
 // can be cut off unseen, unless somebody has noted the last hash.
 type Chain struct {
+	path string // static
+
 	mu   sync.Mutex // guards the following
 	f    *os.File
 	last [sha256.Size]byte
@@ -36,7 +41,7 @@ func Open(path string) (*Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	c := &Chain{f: f}
+	c := &Chain{path: path, f: f}
 	report, err := Verify(f)
 	if err != nil {
 		f.Close()
@@ -48,6 +53,44 @@ func Open(path string) (*Chain, error) {
 		return nil, fmt.Errorf("cut audit log: %w", err)
 	}
 	return c, nil
+}
+
+// Reopen goes on in the file that the path leads to, if that is another by now: whatever rotates
+// logs has moved the former away. A new file begins with a line that has the last hash of the former, so that no
+// file between two others can vanish unseen. On an error the former is written on.
+func (c *Chain) Reopen() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	is, err := c.f.Stat()
+	if err != nil {
+		return fmt.Errorf("reopen audit log: %w", err)
+	}
+	if there, err := os.Stat(c.path); err == nil && os.SameFile(is, there) {
+		return nil
+	}
+	next, err := Open(c.path)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(beginning{Time: time.Now(), Level: slog.LevelInfo, Msg: "audit log goes on from another file", After: hex.EncodeToString(c.last[:])})
+	if err == nil {
+		_, err = next.Write(append(line, '\n'))
+	}
+	if err != nil {
+		next.f.Close()
+		return fmt.Errorf("reopen audit log: %w", err)
+	}
+	c.f.Close()
+	c.f, c.last = next.f, next.last
+	return nil
+}
+
+// beginning is the first line of a file that follows another.
+type beginning struct {
+	Time  time.Time  `json:"time"`
+	Level slog.Level `json:"level"`
+	Msg   string     `json:"msg"`
+	After string     `json:"after"`
 }
 
 // Write implements io.Writer for whole lines, each a JSON object.
@@ -70,7 +113,11 @@ func (c *Chain) Write(line []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (c *Chain) Close() error { return c.f.Close() }
+func (c *Chain) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.f.Close()
+}
 
 func link(last [sha256.Size]byte, body []byte) [sha256.Size]byte {
 	h := sha256.New()
@@ -82,7 +129,8 @@ func link(last [sha256.Size]byte, body []byte) [sha256.Size]byte {
 // Report is what Verify found.
 type Report struct {
 	Lines int
-	Torn  bool // the file ends in the middle of a line, as after a crash
+	Torn  bool   // the file ends in the middle of a line, as after a crash
+	After string // the hash that the file before ended with, as the first line has it; empty if none was before
 
 	last  [sha256.Size]byte
 	bytes int64 // of the whole lines
@@ -112,6 +160,11 @@ func Verify(file io.Reader) (Report, error) {
 			body, keyed := bytes.CutSuffix(rest[:cut], []byte(chainKey))
 			sum := link(r.last, body)
 			if keyed && hex.EncodeToString(sum[:]) == string(rest[cut:]) {
+				if r.Lines == 0 {
+					var first beginning
+					json.Unmarshal(append(body, '}'), &first)
+					r.After = first.After
+				}
 				r.last = sum
 				r.Lines++
 				r.bytes += int64(len(line))
