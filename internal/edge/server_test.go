@@ -3,7 +3,6 @@ package edge
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,9 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -82,7 +79,8 @@ func (e *echo) Close(context.Context) error {
 	return nil
 }
 
-func (e *echo) Connections() int      { return int(e.connections.Load()) }
+func (e *echo) Connections() int { return int(e.connections.Load()) }
+
 func (e *echo) Knows(sid string) bool { return sid == "known" }
 
 func (e *echo) requests() []string {
@@ -325,61 +323,10 @@ func (p pipes) Accept() (net.Conn, error) {
 	}
 	return nil, net.ErrClosed
 }
-func (p pipes) Close() error   { close(p); return nil }
+
+func (p pipes) Close() error { close(p); return nil }
+
 func (p pipes) Addr() net.Addr { return nil }
-
-func TestSlowHeads(t *testing.T) {
-	const get = "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n"
-	for _, tt := range []struct {
-		name string
-		send func(net.Conn)
-		want time.Duration
-	}{
-		{"C1 nothing", func(net.Conn) {}, 5 * time.Second},
-		{"H3 one byte every 4 s", func(c net.Conn) { drip(c, get) }, 5 * time.Second},
-		{"H3 in the second request", func(c net.Conn) {
-			io.WriteString(c, get)
-			time.Sleep(60 * time.Second)
-			drip(c, get)
-		}, 65 * time.Second},
-		{"idle after a request", func(c net.Conn) { io.WriteString(c, get) }, 75 * time.Second},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
-				l := make(pipes)
-				s.listener = newListener(l, s.config, s.log)
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				go func() { done <- s.Run(ctx) }()
-				client, server := net.Pipe()
-				begin := time.Now()
-				l <- server
-				sent := make(chan struct{})
-				go func() { defer close(sent); tt.send(client) }()
-				io.Copy(io.Discard, client)
-				if got := time.Since(begin); got != tt.want {
-					t.Errorf("closed after %v, want %v", got, tt.want)
-				}
-				client.Close()
-				<-sent
-				cancel()
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
-			})
-		})
-	}
-}
-
-func drip(c net.Conn, s string) {
-	for i := range len(s) {
-		if _, err := io.WriteString(c, s[i:i+1]); err != nil {
-			return
-		}
-		time.Sleep(4 * time.Second)
-	}
-}
 
 func TestRoutes(t *testing.T) {
 	dir := t.TempDir()
@@ -438,192 +385,6 @@ func TestRoutes(t *testing.T) {
 				t.Errorf("got %d %q, want %d %q", status, body, tt.status, tt.body)
 			}
 		})
-	}
-}
-
-func TestTooManyConnections(t *testing.T) {
-	s, _ := start(t, Config{MaxConnections: 1})
-	first := dial(t, s.Addr)
-	io.WriteString(first, "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n")
-	r := bufio.NewReader(first)
-	if status, _, _ := read(t, r); status != 200 {
-		t.Fatal(status)
-	}
-	if status, _, closing := read(t, bufio.NewReader(dial(t, s.Addr))); status != 503 || !closing {
-		t.Errorf("second connection: %d, closing %v, want 503, closing", status, closing)
-	}
-	first.Close()
-	for deadline := time.Now().Add(5 * time.Second); s.listener.open.Load() != 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("the place is never free again")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	third := dial(t, s.Addr)
-	io.WriteString(third, "GET /socket.io/ HTTP/1.1\r\nHost: a\r\n\r\n")
-	if status, _, _ := read(t, bufio.NewReader(third)); status != 200 {
-		t.Errorf("third connection: %d, want 200", status)
-	}
-}
-
-func TestTooManyClients(t *testing.T) {
-	s, engine := start(t, Config{MaxConnections: 2})
-	engine.connections.Store(2)
-	for target, want := range map[string]int{"/socket.io/?EIO=4&transport=polling": 503, "/socket.io/?EIO=4&transport=polling&sid=a": 200} {
-		c := dial(t, s.Addr)
-		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target)
-		if status, _, closing := read(t, bufio.NewReader(c)); status != want || closing != (want == 503) {
-			t.Errorf("%s: %d, closing %v, want %d", target, status, closing, want)
-		}
-		c.Close()
-	}
-}
-
-// exhaustedListener fails as often as it says.
-type exhaustedListener struct {
-	pipes
-	failures int
-}
-
-func (l *exhaustedListener) Accept() (net.Conn, error) {
-	if l.failures > 0 {
-		l.failures--
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return l.pipes.Accept()
-}
-
-func TestC12NoDescriptors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		refused := 0
-		cfg := Config{Refused: func(string, string) { refused++ }}.withDefaults()
-		l := newListener(&exhaustedListener{make(pipes, 1), 10}, cfg, slog.New(slog.DiscardHandler))
-		client, server := net.Pipe()
-		l.Listener.(*exhaustedListener).pipes <- server
-		begin := time.Now()
-		c, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		// 5 + 10 + … + 640 ms, then a second each.
-		if took, want := time.Since(begin), 1275*time.Millisecond+2*time.Second; took != want || refused != 10 {
-			t.Errorf("accepted after %v and %d refusals, want %v and 10", took, refused, want)
-		}
-		c.Close()
-		client.Close()
-	})
-}
-
-func TestDrain(t *testing.T) {
-	var faults atomic.Pointer[error]
-	full := errors.New("no room on the disk")
-	cfg := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Degraded: func() error {
-		if err := faults.Load(); err != nil {
-			return *err
-		}
-		return nil
-	}}
-	engine := newEcho()
-	s := NewServer(cfg, engine, slog.New(slog.DiscardHandler))
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-
-	ops := dial(t, s.OpsAddr)
-	opsReader := bufio.NewReader(ops)
-	io.WriteString(ops, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if status, body, _ := read(t, opsReader); status != 200 || body != "ready\n" {
-		t.Fatalf("health: %d %q", status, body)
-	}
-	faults.Store(&full)
-	io.WriteString(ops, "GET /healthz/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if status, body, _ := read(t, opsReader); status != 200 || body != "degraded: no room on the disk\n" {
-		t.Fatalf("health while the disk is full: %d %q", status, body)
-	}
-	c := dial(t, s.Addr)
-	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n")
-	<-engine.waiting
-	cancel()
-	if status, body, _ := read(t, bufio.NewReader(c)); status != 200 || body != "closed" {
-		t.Errorf("the waiting request got %d %q", status, body)
-	}
-	if err := <-done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	if _, err := net.Dial("tcp", s.Addr.String()); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("dial after the drain: %v, want refused", err)
-	}
-}
-
-func TestDrainIsBounded(t *testing.T) {
-	engine := newEcho()
-	s := NewServer(Config{Listen: "127.0.0.1:0", DrainTimeout: 50 * time.Millisecond}, stuck{engine}, slog.New(slog.DiscardHandler))
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	c := dial(t, s.Addr)
-	io.WriteString(c, "GET /socket.io/wait HTTP/1.1\r\nHost: a\r\n\r\n")
-	<-engine.waiting
-	cancel()
-	if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Run: %v, want deadline exceeded", err)
-	}
-	engine.Close(context.Background())
-}
-
-// stuck is an Engine that does not let go.
-type stuck struct{ *echo }
-
-func (stuck) Close(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-func TestOpsAnswersToLocalhostOnly(t *testing.T) {
-	s, _ := start(t, Config{})
-	for host, want := range map[string]int{"localhost:9090": 200, "127.0.0.1:9090": 200, "[::1]": 200, "evil.example": 403, "127.0.0.1.evil.example:9090": 403} {
-		c := dial(t, s.OpsAddr)
-		fmt.Fprintf(c, "GET /healthz/live HTTP/1.1\r\nHost: %s\r\n\r\n", host)
-		if status, _, _ := read(t, bufio.NewReader(c)); status != want {
-			t.Errorf("Host %s: %d, want %d", host, status, want)
-		}
-	}
-}
-
-func TestOpsOffLoopback(t *testing.T) {
-	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
-	other := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9090})
-	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) { t.Error("reached") })
-	for path, want := range map[string]int{"/healthz": 200, "/healthz/live": 200, "/command": 403, "/healthzz": 403} {
-		w := httptest.NewRecorder()
-		s.ops.Handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil).WithContext(other))
-		if w.Code != want {
-			t.Errorf("%s: %d, want %d", path, w.Code, want)
-		}
-	}
-}
-
-// A page of another site may not even send what an operator may.
-func TestOpsRefusesOtherSites(t *testing.T) {
-	s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
-	loopback := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9090})
-	s.Ops.HandleFunc("/command", func(w http.ResponseWriter, r *http.Request) {})
-	for site, want := range map[string]int{"": 200, "same-origin": 200, "none": 200, "same-site": 403, "cross-site": 403} {
-		r := httptest.NewRequest("POST", "http://127.0.0.1:9090/command", nil).WithContext(loopback)
-		if site != "" {
-			r.Header.Set("Sec-Fetch-Site", site)
-		}
-		w := httptest.NewRecorder()
-		s.ops.Handler.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("Sec-Fetch-Site %q: %d, want %d", site, w.Code, want)
-		}
 	}
 }
 
