@@ -21,6 +21,7 @@ func (gs *Groups) Attach(h Hello) (*Member, Outcome, error) {
 	if err := h.validate(); err != nil {
 		return nil, 0, err
 	}
+	before := gs.routing.Load()
 	for {
 		g, err := gs.group(h.Group)
 		if err != nil {
@@ -28,6 +29,11 @@ func (gs *Groups) Attach(h Hello) (*Member, Outcome, error) {
 		}
 		m, outcome, err := g.attach(&h, gs.continues(h.Resume))
 		if m != nil || err != nil {
+			if gs.routing.Load().decidesMore(before) {
+				if n := gs.sessions.EndUndecided(); n > 0 {
+					gs.log.Info("clients that nobody had decided about have to come again", "group", h.Group, "clients", n)
+				}
+			}
 			return m, outcome, err
 		}
 	}

@@ -29,6 +29,7 @@ type edge struct {
 	abandoned []string // sids
 	unpaused  []string
 	settled   []Settled
+	undecided int // calls of EndUndecided
 }
 
 type session struct {
@@ -92,6 +93,13 @@ func (e *edge) Abandon(ev *socketio.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.abandoned = append(e.abandoned, ev.Socket.SID)
+}
+
+func (e *edge) EndUndecided() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.undecided++
+	return 0
 }
 
 // recorded returns what a recorder holds; its writers run on timers.

@@ -151,6 +151,27 @@ type routed struct {
 	routes
 }
 
+// decidesMore says whether a group decides about clients of a namespace about which none did before.
+func (r *routing) decidesMore(before *routing) bool {
+	for i := range r.groups {
+		for _, route := range r.groups[i].routes.all {
+			if route.kinds.has(socketio.ConnectRequested) && !before.decides(route.namespace) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decides says whether some route for just this name, or pattern, asks for connect requests.
+func (r *routing) decides(namespace pattern) bool {
+	return slices.ContainsFunc(r.groups, func(g routed) bool {
+		return slices.ContainsFunc(g.routes.all, func(route route) bool {
+			return route.namespace == namespace && route.kinds.has(socketio.ConnectRequested)
+		})
+	})
+}
+
 func (r *routing) admission(namespace string) socketio.Admission {
 	found := socketio.Unknown
 	for i := range r.groups {

@@ -137,6 +137,31 @@ func TestOneGroupDecides(t *testing.T) {
 	})
 }
 
+// Whoever came in before a group decided about anybody must not look like somebody it has let in.
+func TestSessionsThatNobodyDecidedAboutEndWhenAGroupDecides(t *testing.T) {
+	virtual(t, Config{Namespaces: []string{"/"}}, func(t *testing.T, e *edge) {
+		ended := func(want int) {
+			t.Helper()
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			if e.undecided != want {
+				t.Errorf("ended %d times, want %d", e.undecided, want)
+			}
+		}
+		e.attach(hello("free"), Fresh)
+		ended(0)
+		e.attach(asking("b", "m"), Fresh)
+		ended(1)
+		e.attach(asking("b", "n"), Fresh) // no news
+		e.attach(asking("a", "m"), Fresh)
+		ended(1)
+		h := asking("c", "m")
+		h.Spec.Routes = []Route{{Namespace: "/*", Kinds: []socketio.Kind{socketio.ConnectRequested}}}
+		e.attach(h, Fresh)
+		ended(2)
+	})
+}
+
 func TestARequestThatNobodyAnswersIsAbandoned(t *testing.T) {
 	for name, c := range map[string]struct {
 		run  func(e *edge, a *member)

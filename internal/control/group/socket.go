@@ -21,6 +21,9 @@ type Sessions interface {
 	Session(sid string) (socketio.Session, bool)
 	// Abandon is told of a ConnectRequested that nobody will answer.
 	Abandon(*socketio.Event)
+	// EndUndecided ends the sessions that nobody decided about in namespaces where a group does by
+	// now, and says how many they were.
+	EndUndecided() int
 }
 
 // pauses counts who wants a socket not to be read, so that it is resumed when the last of

@@ -15,8 +15,11 @@ type request struct {
 	by     time.Time // when it has to be decided
 	socket *Socket   // the session to be: a new one, or the one to resume
 	auth   []byte
+	pid    string // that the client resumes with, or that of its new session
 	offset string
 	resume bool
+	// Nobody is asked, because no group decides about this namespace yet.
+	undecided bool
 
 	identity *Identity // of a good token; nil: none was asked for
 	notes    []note    // for the audit log
@@ -60,9 +63,8 @@ func (c *client) connect(p *sio.Packet) {
 	r := &request{c: c, at: time.Now(), auth: p.Data}
 	n := c.srv.namespace(name)
 	if n.recovery && p.Data != nil {
-		var pid string
-		pid, r.offset, r.auth = sio.RecoveryKeys(p.Data)
-		r.socket = n.resumable(pid, r.offset)
+		r.pid, r.offset, r.auth = sio.RecoveryKeys(p.Data)
+		r.socket = n.resumable(r.pid, r.offset)
 		r.resume = r.socket != nil
 	} else if p.Data != nil {
 		_, _, r.auth = sio.RecoveryKeys(p.Data)
@@ -70,7 +72,8 @@ func (c *client) connect(p *sio.Packet) {
 	if r.socket == nil {
 		r.socket = newSocket(n)
 	}
-	switch entry := c.srv.entry(name); {
+	entry := c.srv.entry(name)
+	switch {
 	case entry.group() && admission != Asked:
 		c.srv.cfg.Refused(refusedUndecided)
 		c.fail(ForcedServerClose) // it will ask again; a group that decides may be there by then
@@ -84,9 +87,45 @@ func (c *client) connect(p *sio.Packet) {
 		}
 		return
 	}
+	r.undecided = entry == EntryAsGroups
 	var f Flush
 	r.join(&Accept{}, &f)
 	f.Do()
+	if r.undecided && c.srv.backend.Admission(name) == Asked { // since a moment ago: EndUndecided has missed it
+		r.socket.evict(ForcedServerClose)
+		c.fail(ForcedServerClose)
+	}
+}
+
+// EndUndecided ends the sessions of clients that nobody decided about, wherever a group decides by
+// now: no backend is to take them for clients that it has let in. Their connections are closed, so
+// that they come again. It returns how many they are. It is to be called after Admission has changed,
+// with no lock held.
+func (s *Server) EndUndecided() int {
+	ended := 0
+	for _, n := range s.namespaces() {
+		if s.backend.Admission(n.Name) != Asked {
+			continue
+		}
+		var undecided []*Socket
+		n.mu.Lock()
+		for _, k := range n.all {
+			if k.undecided {
+				undecided = append(undecided, k)
+			}
+		}
+		n.mu.Unlock()
+		for _, k := range undecided {
+			c, was := k.evict(ForcedServerClose)
+			if was {
+				ended++
+			}
+			if c != nil {
+				c.fail(ForcedServerClose)
+			}
+		}
+	}
+	return ended
 }
 
 // asked says whether the client is in the namespace or waits to be.

@@ -25,7 +25,7 @@ func quietServer() *Server {
 // FuzzRecord: a stored record whose check was right says something or is refused, and costs what it is
 // long. A session that was read is written as what reads the same.
 func FuzzRecord(f *testing.F) {
-	session := &sessionRecord{SID: "sid", PID: "pid", Namespace: "/chat", UserID: "ann", Attributes: map[string]string{"a": "b"},
+	session := &sessionRecord{SID: "sid", PID: privateIDOf("pid"), Namespace: "/chat", UserID: "ann", Attributes: map[string]string{"a": "b"},
 		Rooms: []absenceFromRoom{{room: "r", since: 7}}, Left: []absenceFromRoom{{room: "l", since: 1, until: 2}}, OpenedAt: 1, Revision: 2,
 		Start: 3, Acked: 4, Last: 5, Seq: 6, Until: 7, Boot: "boot", BootUntil: 8, Reason: TransportClose}
 	f.Add(appendSession(nil, session))
@@ -68,7 +68,7 @@ func FuzzOffset(f *testing.F) {
 	n := s.namespace("/")
 	n.log.head = 40
 	mine := newSocket(n)
-	n.pids["pid"] = mine
+	n.pids[privateIDOf("pid")] = mine
 	f.Fuzz(func(t *testing.T, pid, offset string) {
 		got := n.resumable(pid, offset)
 		given := offset == ""

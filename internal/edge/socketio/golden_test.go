@@ -57,7 +57,7 @@ func later(record []byte) []byte {
 
 func TestGoldenSession(t *testing.T) {
 	want := &sessionRecord{
-		SID: "k3FzQaX9bTqLm0aB-_cd", PID: "p3FzQaX9bTqLm0aB-_cd", Namespace: "/chat", UserID: "alice",
+		SID: "k3FzQaX9bTqLm0aB-_cd", PID: privateIDOf("p3FzQaX9bTqLm0aB-_cd"), Namespace: "/chat", UserID: "alice",
 		Attributes: map[string]string{"tenant": "blue"},
 		Rooms:      []absenceFromRoom{{room: "lobby", since: 3}, {room: "Grüße", since: 1 << 40}},
 		Left:       []absenceFromRoom{{room: "old", since: 1, until: 9}},
@@ -67,7 +67,7 @@ func TestGoldenSession(t *testing.T) {
 	}
 	proven := *want // as a version writes it that knows of tokens
 	proven.Subject, proven.Expires, proven.From = "auth0|alice", 1_790_003_600, "2001:db8::1"
-	for name, want := range map[string]*sessionRecord{"session-0.1.0": want, "session-proven-0.1.0": &proven} {
+	for name, want := range map[string]*sessionRecord{"session-0.1.0": want, "session-proven-0.1.0": &proven, "session-hashed-0.1.0": &proven} {
 		for _, record := range [][]byte{golden(t, name, appendSession(nil, want)), appendSession(nil, want)} {
 			for _, b := range [][]byte{record, later(record)} {
 				got, err := parseSession(b, nil)
@@ -145,7 +145,7 @@ func TestGoldenEvents(t *testing.T) {
 func TestARestoredSessionKeepsItsRooms(t *testing.T) {
 	srv := NewServer(Config{RecoveryWindow: time.Minute, RoomsPerSocket: 1}, nil, nil, slog.New(slog.DiscardHandler))
 	defer srv.Close()
-	r := &sessionRecord{SID: "s", PID: "p", Namespace: "/", Rooms: []absenceFromRoom{{room: "a", since: 1}, {room: "b", since: 2}, {room: "c", since: 3}}}
+	r := &sessionRecord{SID: "s", PID: privateIDOf("p"), Namespace: "/", Rooms: []absenceFromRoom{{room: "a", since: 1}, {room: "b", since: 2}, {room: "c", since: 3}}}
 	k := srv.namespace("/").restore(0, r, srv.instant())
 	for i, m := range k.rooms {
 		if m.room.name != r.Rooms[i].room || m.since != r.Rooms[i].since || m.room.members[m.pos] != k {

@@ -24,7 +24,7 @@ type Namespace struct {
 	mu      sync.Mutex
 	gone    bool // forgotten by the Server
 	sids    map[string]*Socket
-	pids    map[string]*Socket // with recovery
+	pids    map[privateID]*Socket // with recovery
 	users   map[string][]*Socket
 	rooms   map[string]*room
 	all     []*Socket
@@ -41,7 +41,7 @@ type Namespace struct {
 func newNamespace(s *Server, name string, recovery bool) *Namespace {
 	return &Namespace{Name: name, srv: s, recovery: recovery, counts: s.cfg.Counts(name),
 		log:  packetLog{head: s.offsets, account: s.cfg.Budget.Account(budget.Log)},
-		sids: make(map[string]*Socket), pids: make(map[string]*Socket), users: make(map[string][]*Socket),
+		sids: make(map[string]*Socket), pids: make(map[privateID]*Socket), users: make(map[string][]*Socket),
 		rooms: make(map[string]*room), waiters: make(map[uint64]*waiter)}
 }
 
@@ -143,7 +143,7 @@ func (n *Namespace) disconnectAll(d *Disconnect, f *Flush) Receipt {
 	sockets := n.pick(&d.Target)
 	r := Receipt{Matched: len(sockets)}
 	for _, s := range sockets {
-		c, ended := s.evict()
+		c, ended := s.evict(ServerDisconnect)
 		if !ended {
 			continue
 		}
@@ -175,7 +175,7 @@ func (c *client) evictAll(within func(namespace string) bool, f *Flush) {
 	}
 	c.mu.Unlock()
 	for _, s := range sockets {
-		if _, ended := s.evict(); ended {
+		if _, ended := s.evict(ServerDisconnect); ended {
 			c.queue(packetSize, func(b []byte) []byte { return sio.AppendDisconnect(b, s.Nsp.Name) }, nil, f)
 		}
 	}

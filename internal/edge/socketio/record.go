@@ -16,20 +16,21 @@ import (
 
 // sessionRecord is what is kept of a session.
 type sessionRecord struct {
-	SID, PID, Namespace, UserID string            // 1 to 4
-	Attributes                  map[string]string // 5
-	Rooms                       []absenceFromRoom // 6; until is not used
-	Left                        []absenceFromRoom // 7
-	OpenedAt                    int64             // 8
-	Revision, Start, Acked      uint64            // 9 to 11
-	Last, Seq                   uint64            // 12, 13
-	Until                       int64             // 14: Unix nanoseconds; 0: the client is there
-	Boot                        string            // 15
-	BootUntil                   int64             // 16: the same instant since Boot began
-	Reason                      Reason            // 17
-	Subject                     string            // 18
-	Expires                     int64             // 19: Unix seconds
-	From                        string            // 20: the host that the client was last seen at
+	SID, Namespace, UserID string            // 1, 3, 4
+	PID                    privateID         // 21; 2 was the pid itself
+	Attributes             map[string]string // 5
+	Rooms                  []absenceFromRoom // 6; until is not used
+	Left                   []absenceFromRoom // 7
+	OpenedAt               int64             // 8
+	Revision, Start, Acked uint64            // 9 to 11
+	Last, Seq              uint64            // 12, 13
+	Until                  int64             // 14: Unix nanoseconds; 0: the client is there
+	Boot                   string            // 15
+	BootUntil              int64             // 16: the same instant since Boot began
+	Reason                 Reason            // 17
+	Subject                string            // 18
+	Expires                int64             // 19: Unix seconds
+	From                   string            // 20: the host that the client was last seen at
 }
 
 func appendString(b []byte, field protowire.Number, v string) []byte {
@@ -52,7 +53,6 @@ func appendGroup(b []byte, field protowire.Number, inner []byte) []byte {
 
 func appendSession(b []byte, r *sessionRecord) []byte {
 	b = appendString(b, 1, r.SID)
-	b = appendString(b, 2, r.PID)
 	b = appendString(b, 3, r.Namespace)
 	b = appendString(b, 4, r.UserID)
 	var scratch [128]byte
@@ -76,7 +76,8 @@ func appendSession(b []byte, r *sessionRecord) []byte {
 	b = appendString(b, 17, string(r.Reason))
 	b = appendString(b, 18, r.Subject)
 	b = appendUint(b, 19, uint64(r.Expires))
-	return appendString(b, 20, r.From)
+	b = appendString(b, 20, r.From)
+	return appendGroup(b, 21, r.PID[:])
 }
 
 // errRecord is a record that cannot be read, though its check said it is what was written.
@@ -139,7 +140,7 @@ func parseSession(b []byte, common names) (*sessionRecord, error) {
 		case 1:
 			r.SID = string(v)
 		case 2:
-			r.PID = string(v)
+			r.PID = privateIDOf(string(v))
 		case 3:
 			r.Namespace = common.of(v)
 		case 4:
@@ -195,12 +196,16 @@ func parseSession(b []byte, common names) (*sessionRecord, error) {
 			r.Expires = int64(n)
 		case 20:
 			r.From = string(v)
+		case 21:
+			if len(v) != copy(r.PID[:], v) {
+				inner = errors.Join(inner, errRecord)
+			}
 		}
 	})
 	if err = errors.Join(err, inner); err != nil {
 		return nil, err
 	}
-	if r.SID == "" || r.PID == "" || r.Namespace == "" {
+	if r.SID == "" || r.PID == (privateID{}) || r.Namespace == "" {
 		return nil, errRecord
 	}
 	return r, nil

@@ -138,7 +138,7 @@ func (n *Namespace) resumable(pid, offset string) *Socket {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := n.pids[pid]
+	s := n.pids[privateIDOf(pid)]
 	if s == nil || offset == "" {
 		return s
 	}
@@ -217,6 +217,7 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	c.conn.Joined()
 	connection := c.id()
 	n.mu.Lock()
+	s.undecided = r.undecided
 	s.proveLocked(r)
 	if n.srv.cfg.Binding != engineio.BindNothing {
 		s.leftLocked(c.conn.Handshake)
@@ -238,12 +239,13 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 		n.counts.Gaps.Add(1)
 		// The client compares: another pid tells it that something is missing.
 		delete(n.pids, s.pid)
-		s.pid = newID()
+		r.pid = newID()
+		s.pid = privateIDOf(r.pid)
 		n.pids[s.pid] = s
 		s.start = n.log.head
 	}
 	s.recovered = complete
-	c.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	c.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, r.pid) }, nil, f)
 	now := s.sessionLocked(c.conn)
 	now.Connection = connection
 	n.mu.Unlock()

@@ -192,6 +192,25 @@ func TestP7_AKillLosesNoSessionAndNothingThatWasAccepted(t *testing.T) {
 	})
 }
 
+// Whoever gets hold of the file cannot come back as one of the clients.
+func TestTheStoreHoldsNoKeyToASession(t *testing.T) {
+	inWorlds(t, recovering, func(w *world, d *disk, restart func()) {
+		c, sid, pid := w.connect()
+		c.lose()
+		settle()
+		held := false
+		for _, record := range d.files.sessions {
+			held = held || strings.Contains(string(record), sid)
+			if strings.Contains(string(record), pid) {
+				t.Errorf("pid %s stands in the record of %s", pid, sid)
+			}
+		}
+		if !held {
+			t.Errorf("no record of %s", sid)
+		}
+	})
+}
+
 func TestAKillAdmitsWhatTheLogCouldNotHold(t *testing.T) {
 	inWorlds(t, socketio.Config{RecoveryWindow: time.Minute, LogPackets: 10}, func(w *world, d *disk, restart func()) {
 		c, sid, pid := w.connect()

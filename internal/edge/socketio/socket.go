@@ -23,6 +23,7 @@ type Socket struct {
 	evicted atomic.Bool
 	// recovered is guarded by Nsp.mu, like the fields below; in this place it costs no memory.
 	recovered bool
+	undecided bool // nobody was asked about the client, for want of a group that decides; likewise
 
 	mu      sync.Mutex // guards the following, and the order of this session's events
 	state   State
@@ -33,7 +34,7 @@ type Socket struct {
 
 	// Guarded by Nsp.mu.
 	conn     *engineio.Socket // where its packets go; nil while away
-	pid      string           // the private id that a client resumes with
+	pid      privateID        // what the client resumes with; zero without recovery
 	userID   string
 	auth     *string // what the client gave on its connection; nil: nothing
 	attrs    map[string]string
@@ -54,11 +55,8 @@ type Socket struct {
 
 func newSocket(n *Namespace) *Socket {
 	s := &Socket{SID: newID(), Nsp: n, openedAt: time.Now().UnixNano()}
-	if n.recovery {
-		s.pid = newID()
-		if n.srv.store != nil {
-			s.key = n.srv.lastKey.Add(1)
-		}
+	if n.recovery && n.srv.store != nil {
+		s.key = n.srv.lastKey.Add(1)
 	}
 	return s
 }
@@ -85,6 +83,11 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 	}
 	s.userID, s.attrs, s.revision, s.savedSeq = a.UserID, a.Attributes, 1, 1
 	s.auth = r.copyAuth()
+	if n.recovery {
+		r.pid = newID()
+		s.pid = privateIDOf(r.pid)
+	}
+	s.undecided = r.undecided
 	n.addLocked(s)
 	s.proveLocked(r)
 	if n.srv.cfg.Binding != engineio.BindNothing {
@@ -94,7 +97,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 		n.joinLocked(s, room)
 	}
 	if s.key == 0 {
-		s.connectLocked(f)
+		s.connectLocked(r.pid, f)
 	}
 	for _, e := range a.Greeting {
 		e.Target = Target{Namespace: n.Name, SIDs: []string{s.SID}}
@@ -116,7 +119,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 		go func() { // awaited by Server.Close
 			defer n.srv.opening.Done()
 			var f Flush
-			s.welcome(&f)
+			s.welcome(r.pid, &f)
 			n.srv.backend.Release(ev)
 			f.Do()
 			r.answered()
@@ -126,7 +129,7 @@ func (s *Socket) open(r *request, a *Accept, f *Flush) bool {
 }
 
 // welcome tells the client that it is in, once the session is on disk.
-func (s *Socket) welcome(f *Flush) {
+func (s *Socket) welcome(pid string, f *Flush) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != Connecting {
@@ -135,16 +138,16 @@ func (s *Socket) welcome(f *Flush) {
 	s.state = Open
 	s.Nsp.mu.Lock()
 	defer s.Nsp.mu.Unlock()
-	s.connectLocked(f)
+	s.connectLocked(pid, f)
 	s.Nsp.replayLocked(s, "", f)
 }
 
 // connectLocked sends packets to the client from now on, the CONNECT reply first: nothing can
 // overtake it.
-func (s *Socket) connectLocked(f *Flush) {
+func (s *Socket) connectLocked(pid string, f *Flush) {
 	n := s.Nsp
 	n.carryLocked(s, s.client.conn)
-	s.client.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, s.pid) }, nil, f)
+	s.client.queue(packetSize, func(b []byte) []byte { return sio.AppendConnect(b, n.Name, s.SID, pid) }, nil, f)
 }
 
 // deliver numbers the event, records what it says of the session's life, and hands it up. s.mu
@@ -262,9 +265,9 @@ func (s *Socket) end(c *client, r Reason) {
 	c.detach(s)
 }
 
-// evict is a backend's goodbye. It returns the client to be told, nil if there is none, and
-// whether there was a session to end.
-func (s *Socket) evict() (*client, bool) {
+// evict is a goodbye that is not the client's. It returns the client to be told, nil if there is
+// none, and whether there was a session to end.
+func (s *Socket) evict(r Reason) (*client, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == Ended {
@@ -272,7 +275,7 @@ func (s *Socket) evict() (*client, bool) {
 	}
 	c := s.client
 	s.evicted.Store(true)
-	s.finish(ServerDisconnect)
+	s.finish(r)
 	return c, true
 }
 

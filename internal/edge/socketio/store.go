@@ -170,7 +170,7 @@ func (n *Namespace) expect(sessions int) {
 	defer n.mu.Unlock()
 	n.all = make([]*Socket, 0, sessions)
 	n.sids = make(map[string]*Socket, sessions)
-	n.pids = make(map[string]*Socket, sessions)
+	n.pids = make(map[privateID]*Socket, sessions)
 }
 
 // restorePackets fills the logs and says whether nothing is missing in them.
