@@ -209,6 +209,33 @@ func TestR3_SubjectsAreBoundOverAKill(t *testing.T) {
 	}
 }
 
+// N8: an address that tries credentials has to wait, while those who are in stay.
+func TestN8_AnAddressThatKeepsFailingIsTurnedAway(t *testing.T) {
+	alice, flags := believe(t, "/=jwt")
+	p := startEdge(t, append(flags, "--address-failures-per-minute", "3")...)
+	in, _ := p.open(t, "", nil)
+	in.send(`40{"token":"` + alice.token(t, "alice", nil) + `"}`)
+	in.want(`40{"sid":"`)
+	for range 3 {
+		s, _ := p.open(t, "", nil)
+		s.send(`40{"token":"guess"}`)
+		s.want(`44{"message":"Not authorized"}`)
+	}
+	resp, err := http.Get(p.clients + "/socket.io/?EIO=4&transport=polling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "5" {
+		t.Errorf("%s, %v", resp.Status, resp.Header)
+	}
+	in.send(`40/nowhere,`)
+	in.want(`44/nowhere,{"message":"Invalid namespace"}`)
+	if n := p.scrape(t)[`sioedge_refused_total{layer="http",reason="address: failures"}`]; n != 1 {
+		t.Errorf("%v counted", n)
+	}
+}
+
 // Nothing that proves who somebody is is written anywhere: not in the log, whatever its level, not
 // in the metrics, not in the audit log; and once its events are settled, not in the store either.
 func TestSecretsAreWrittenNowhere(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/http/pprof"
 	"sync"
 	"time"
@@ -37,7 +38,9 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		collected = newReader(room).read
 	}
 	tuneGC(collected)
-	addresses := limit.NewAddresses(int(s.AddressConnections), limit.PerSecond(int(s.AddressConnectionsPerSecond), 3*int(s.AddressConnectionsPerSecond)))
+	addresses := limit.NewAddresses(limit.PerAddress{Open: int(s.AddressConnections),
+		Arrivals: limit.PerSecond(int(s.AddressConnectionsPerSecond), 3*int(s.AddressConnectionsPerSecond)),
+		Failures: limit.PerMinute(int(s.AddressFailuresPerMinute))})
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
 	kept, id, err := openStore(s, log)
@@ -69,10 +72,10 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	}
 	defer closeTracer(traced)
 	measured := metrics.New()
-	sockets := newSockets(s, groups, kept, room, measured, traced, entrance{verifier, audited, failures}, log)
+	sockets := newSockets(s, groups, kept, room, measured, traced, entrance{verifier, audited, failures, addresses}, log)
 	defer sockets.Close()
 	groups.Start(sockets)
-	engine := newEngine(s, sockets, room, addresses, measured, log)
+	engine := newEngine(s, sockets, room, addresses, measured, audited, log)
 	guard, err := newGuard(s, log, audited, measured.Refused)
 	if err != nil {
 		return err
@@ -227,6 +230,8 @@ type entrance struct {
 	verifier *token.Verifier // nil: nobody is asked for a token
 	audit    *slog.Logger
 	failures *audit.Failures
+
+	addresses *limit.Addresses // nil: they are not bounded
 }
 
 func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budget.Budget, measured *metrics.Metrics, traced *trace.Tracer, e entrance, log *slog.Logger) *socketio.Server {
@@ -234,6 +239,10 @@ func newSockets(s settings, groups *group.Groups, kept *store.Store, room *budge
 	cfg.Budget = room
 	cfg.Audit = e.audit
 	cfg.Unproven = func(_, remoteAddr string, err error) { e.failures.Add(reasonOf(err), remoteAddr) }
+	cfg.Rejected = func(remoteAddr string) {
+		at, _ := netip.ParseAddrPort(remoteAddr) // what cannot be read is one address, as at the handshake
+		e.addresses.Fail(at.Addr())
+	}
 	if e.verifier != nil {
 		cfg.Tokens = passports{e.verifier}
 	}
@@ -254,10 +263,15 @@ func firstOffset(now time.Time) uint64 {
 	return uint64(max(now.Sub(begin), 0)/time.Second) << 12
 }
 
-func newEngine(s settings, sockets *socketio.Server, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, log *slog.Logger) *engineio.Server {
+func newEngine(s settings, sockets *socketio.Server, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, audited, log *slog.Logger) *engineio.Server {
 	cfg := s.engineio()
 	cfg.Budget, cfg.Addresses, cfg.Proxied = room, addresses, edge.Proxied
 	cfg.Refused = measured.Refused
+	cfg.Strayed = func(opened, now string) {
+		before, _, _ := net.SplitHostPort(opened)
+		from, _, _ := net.SplitHostPort(now)
+		audited.Info("session used from another address", "before", before, "from", from)
+	}
 	return engineio.NewServer(cfg, sockets, log)
 }
 

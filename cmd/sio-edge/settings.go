@@ -127,6 +127,7 @@ type settings struct {
 	ConnectionsPerSecond        count    `def:"0" zero:"any number" min:"1" help:"New connections; twice as many at once." group:"Limits:"`
 	AddressConnections          count    `def:"0" zero:"any number" min:"1" help:"Clients from one address (IPv6: one /64), and twice as many connections beside them. Behind a balancer only with trusted-proxies." group:"Limits:"`
 	AddressConnectionsPerSecond count    `def:"0" zero:"any number" min:"1" help:"New connections from one address (IPv6: one /64); three times as many at once. Behind a balancer new clients are counted, only with trusted-proxies." group:"Limits:"`
+	AddressFailuresPerMinute    count    `def:"0" zero:"any number" min:"1" help:"Clients of one address (IPv6: one /64) that a token or a backend did not let in; above it no more clients from there. Behind a balancer only with trusted-proxies." group:"Limits:"`
 	HandshakesPerSecond         count    `def:"0" zero:"any number" min:"1" help:"New clients; twice as many at once." group:"Limits:"`
 	AcceptWait                  duration `def:"1s" min:"100ms" max:"1m" help:"How long a new connection may have waited when the edge comes to it, while more come than it can serve." group:"Limits:"`
 	RequestsPerSecond           count    `def:"0" zero:"any number" min:"1" help:"Requests of one polling client; three times as many at once." group:"Limits:"`

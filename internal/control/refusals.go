@@ -25,6 +25,7 @@ var meanings = map[[2]string]string{
 	{"http", "too many handshakes"}:        "more new clients than handshakes-per-second",
 	{"http", "address: too many"}:          "an address with more clients than address-connections",
 	{"http", "address: too often"}:         "an address above address-connections-per-second, through a trusted proxy",
+	{"http", "address: failures"}:          "an address above address-failures-per-minute: it tries credentials, or a client of yours has an old one",
 	{"http", "memory"}:                     "memory is tight: see memory_used_bytes; more memory, or another edge",
 	{"polling", "too often"}:               "a polling client above requests-per-second",
 	{"polling", "memory"}:                  "no memory for a body: see memory_used_bytes",

@@ -75,7 +75,7 @@ func wantStatus(t *testing.T, c net.Conn, want int) {
 // costs nobody else.
 func TestV2_ConnectionsOfOneAddress(t *testing.T) {
 	var o told
-	s, _ := start(t, Config{Addresses: limit.NewAddresses(100, limit.Rate{}), Refused: o.count})
+	s, _ := start(t, Config{Addresses: limit.NewAddresses(limit.PerAddress{Open: 100}), Refused: o.count})
 	for range 200 {
 		wantStatus(t, dialFrom(t, "127.0.0.2", s.Addr), 200)
 	}
@@ -89,7 +89,7 @@ func TestV2_ConnectionsOfOneAddress(t *testing.T) {
 
 func TestE9_ArrivalsOfOneAddress(t *testing.T) {
 	var o told
-	s, _ := start(t, Config{Addresses: limit.NewAddresses(0, limit.PerSecond(1, 3)), Refused: o.count})
+	s, _ := start(t, Config{Addresses: limit.NewAddresses(limit.PerAddress{Arrivals: limit.PerSecond(1, 3)}), Refused: o.count})
 	for i := range 5 {
 		want := 200
 		if i >= 3 {
@@ -105,7 +105,7 @@ func TestE9_ArrivalsOfOneAddress(t *testing.T) {
 
 // A trusted proxy speaks for many.
 func TestAddressesOfProxiesAreNotBound(t *testing.T) {
-	s, _ := start(t, Config{Addresses: limit.NewAddresses(1, limit.PerSecond(1, 1)), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
+	s, _ := start(t, Config{Addresses: limit.NewAddresses(limit.PerAddress{Open: 1, Arrivals: limit.PerSecond(1, 1)}), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
 	for range 20 {
 		wantStatus(t, dialFrom(t, "127.0.0.2", s.Addr), 200)
 	}

@@ -32,6 +32,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
 			s.refused("http", "address: too often")
 			s.turnAway(w, http.StatusTooManyRequests)
 			return false
+		case limit.TooManyFailures:
+			s.refused("http", "address: failures")
+			s.turnAway(w, http.StatusTooManyRequests)
+			return false
 		}
 	}
 	if !s.config.Budget.Take(budget.Strangers, socketBytes) {

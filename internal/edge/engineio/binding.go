@@ -37,3 +37,18 @@ func networkOf(a netip.Addr) netip.Prefix {
 	p, _ := a.Prefix(bits) // fails for no address only, which compares like any other
 	return p
 }
+
+// met notes from where a request for the session comes.
+func (s *Socket) met(remote string) {
+	opened := s.Handshake.RemoteAddr
+	if opened == remote || BindAddress.Holds(opened, remote) {
+		return
+	}
+	s.mu.Lock()
+	first := !s.strayed
+	s.strayed = true
+	s.mu.Unlock()
+	if first {
+		s.server.config.Strayed(opened, remote)
+	}
+}

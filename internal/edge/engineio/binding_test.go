@@ -3,6 +3,7 @@ package engineio
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,25 @@ func TestL13_U9_BoundSession(t *testing.T) {
 	up := e.probe(sid)
 	up.say("2probe")
 	up.want("3probe")
+}
+
+// L13: a client may change networks, and whoever looks for a stolen sid can see it.
+func TestL13_RequestsFromElsewhereAreTold(t *testing.T) {
+	var told []string
+	e := newEdge(t, Config{Strayed: func(opened, now string) { told = append(told, now) }}, &floor{})
+	sid, _ := e.poll()
+	for _, from := range []string{"127.0.0.1:1", "127.0.0.1:2", "198.51.100.7:1", "198.51.100.7:2", "203.0.113.1:1"} {
+		r := httptest.NewRequest("POST", "/socket.io/?EIO=4&transport=polling&sid="+sid, strings.NewReader("4x"))
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		e.server.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", from, w.Code, w.Body)
+		}
+	}
+	if want := []string{"198.51.100.7:1"}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q: the first from another host", told, want)
+	}
 }
 
 // A credential is apart from what is kept of a handshake and handed on.

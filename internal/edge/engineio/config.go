@@ -115,6 +115,9 @@ type Config struct {
 	Token func(*http.Request) string
 	// Binding says from where a session may be used, once it is open. Default: from anywhere.
 	Binding Binding
+	// Strayed is told, once for each session, that a request for it came from another host than the
+	// handshake, whether Binding allows that or not. Default: nobody is.
+	Strayed func(opened, now string)
 	// EdgeTag, at most 3 bytes, begins the bytes of every sid, so that any edge can tell whose it is.
 	EdgeTag []byte
 	// AllowRequest decides about every handshake. The message of a refusal reaches the client.
@@ -190,6 +193,9 @@ func (c Config) withDefaults() Config {
 	orElse(&c.MaxQueuedPackets, 4096)
 	orElse(&c.ControlFrames, limit.PerSecond(10, 50))
 	orElse(&c.PaceTimeout, 5*time.Second)
+	if c.Strayed == nil {
+		c.Strayed = func(string, string) {}
+	}
 	if c.Proxied == nil {
 		c.Proxied = func(*http.Request) bool { return false }
 	}

@@ -147,8 +147,8 @@ func TestE9_HandshakesAboveTheRate(t *testing.T) {
 		status int
 	}{
 		{"of all", Config{Handshakes: limit.PerSecond(1, 3)}, 503},
-		{"of an address", Config{Addresses: limit.NewAddresses(3, limit.Rate{})}, 429},
-		{"of an address behind a proxy", Config{Addresses: limit.NewAddresses(0, limit.PerSecond(1, 3)), Proxied: func(*http.Request) bool { return true }}, 429},
+		{"of an address", Config{Addresses: limit.NewAddresses(limit.PerAddress{Open: 3})}, 429},
+		{"of an address behind a proxy", Config{Addresses: limit.NewAddresses(limit.PerAddress{Arrivals: limit.PerSecond(1, 3)}), Proxied: func(*http.Request) bool { return true }}, 429},
 		{"in memory", Config{Budget: budget.New(budget.Config{Limit: 1 << 30, Strangers: 3 * socketBytes})}, 503},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

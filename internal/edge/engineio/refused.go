@@ -6,7 +6,7 @@ func Refusals() map[string][]string {
 	return map[string][]string{
 		"http": {"path", "shutdown", "query", "transport", "origin", "jsonp", "transport mismatch",
 			"protocol mismatch", "sid", "bound", "method", "handshake", "forbidden", "version", "too many handshakes",
-			"address: too many", "address: too often", "memory"},
+			"address: too many", "address: too often", "address: failures", "memory"},
 		"polling": {"overlap", "aborted", "slow", "content type", "content encoding", "too large", "timeout",
 			"utf-8", "parse", "too often", "memory"},
 		"websocket": {"handshake", "second upgrade", "probe", "upgrade timeout", "protocol", "too large",

@@ -152,6 +152,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession answers a request that names a session.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, q query, upgrade bool, refuse func(string, refusal)) {
 	sock := s.find(q.sid)
+	if sock != nil {
+		sock.met(r.RemoteAddr)
+	}
 	switch {
 	case sock == nil:
 		refuse("sid", sessionUnknown)

@@ -36,6 +36,7 @@ type Socket struct {
 	corked    bool
 	prolonged bool // the wait for the pong, because something else arrived
 	joined    bool // Joined was called
+	strayed   bool // Config.Strayed was told
 }
 
 // socketBytes is about what a Socket costs, whatever is above it included: an idle WebSocket was

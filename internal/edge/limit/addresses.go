@@ -6,12 +6,19 @@ import (
 	"time"
 )
 
-// Addresses counts what single addresses have open and how often they come. IPv6 counts by /64:
-// that is what one customer gets. All methods may be called concurrently.
+// PerAddress is what one address may do. The zero value is no bound.
+type PerAddress struct {
+	Open     int  // sessions at a time, and twice as many connections beside them
+	Arrivals Rate // of connections, or of clients behind a proxy
+	Failures Rate // to show who it is; above it no session begins
+}
+
+// Addresses counts what single addresses have open, how often they come and how often they fail to
+// show who they are. IPv6 counts by /64: that is what one customer gets. All methods may be called
+// concurrently.
 type Addresses struct {
 	// Static after NewAddresses.
-	open  int // 0: no bound
-	rate  Rate
+	PerAddress
 	start time.Time
 
 	mu    sync.Mutex // guards the following
@@ -24,15 +31,15 @@ type address struct {
 	connections int // that HTTP is spoken on
 	sessions    int
 	came        Bucket
+	failed      Bucket
 }
 
-// NewAddresses bounds the sessions of one address, twice as many connections beside them, and how
-// often it comes. It returns nil, which bounds nothing, without either.
-func NewAddresses(open int, rate Rate) *Addresses {
-	if open <= 0 && !rate.On() {
+// NewAddresses returns nil, which bounds nothing, without any bound.
+func NewAddresses(p PerAddress) *Addresses {
+	if p.Open <= 0 && !p.Arrivals.On() && !p.Failures.On() {
 		return nil
 	}
-	return &Addresses{open: open, rate: rate, start: time.Now(), table: make(map[netip.Addr]*address), sweep: 1024}
+	return &Addresses{PerAddress: p, start: time.Now(), table: make(map[netip.Addr]*address), sweep: 1024}
 }
 
 // Verdict is what becomes of an arrival.
@@ -43,6 +50,7 @@ const (
 	Welcome Verdict = iota
 	TooMany         // open at a time
 	TooOften
+	TooManyFailures
 )
 
 // Connect counts a connection. Only one that is Welcome is to be taken back with Disconnect.
@@ -54,9 +62,9 @@ func (a *Addresses) Connect(addr netip.Addr) Verdict {
 	defer a.mu.Unlock()
 	e := a.entryLocked(addr)
 	switch now := a.now(); {
-	case a.open > 0 && e.connections >= 2*a.open:
+	case a.Open > 0 && e.connections >= 2*a.Open:
 		return TooMany
-	case a.rate.On() && !e.came.Take(now, a.rate):
+	case a.Arrivals.On() && !e.came.Take(now, a.Arrivals):
 		return TooOften
 	}
 	e.connections++
@@ -75,14 +83,26 @@ func (a *Addresses) Begin(addr netip.Addr, came bool) Verdict {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.entryLocked(addr)
-	switch {
-	case a.open > 0 && e.sessions >= a.open:
+	switch now := a.now(); {
+	case a.Open > 0 && e.sessions >= a.Open:
 		return TooMany
-	case came && a.rate.On() && !e.came.Take(a.now(), a.rate):
+	case a.Failures.On() && e.failed.Empty(now, a.Failures):
+		return TooManyFailures
+	case came && a.Arrivals.On() && !e.came.Take(now, a.Arrivals):
 		return TooOften
 	}
 	e.sessions++
 	return Welcome
+}
+
+// Fail counts a failure.
+func (a *Addresses) Fail(addr netip.Addr) {
+	if a == nil || !a.Failures.On() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.entryLocked(addr).failed.Take(a.now(), a.Failures)
 }
 
 // End is the end of a session.
@@ -119,7 +139,7 @@ func (a *Addresses) now() int64 { return int64(time.Since(a.start)) }
 
 // idle says whether there is nothing to remember.
 func (e *address) idle(now int64) bool {
-	return e.connections <= 0 && e.sessions <= 0 && int64(e.came) <= now
+	return e.connections <= 0 && e.sessions <= 0 && int64(max(e.came, e.failed)) <= now
 }
 
 func (a *Addresses) entryLocked(addr netip.Addr) *address {

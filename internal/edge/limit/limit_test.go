@@ -52,7 +52,7 @@ func TestWhatIsOwedIsPaidInTime(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAddresses(2, PerSecond(10, 5))
+		a := NewAddresses(PerAddress{Open: 2, Arrivals: PerSecond(10, 5)})
 		v4, mapped, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 		for i, addr := range []netip.Addr{v4, mapped, v4, v4} {
 			if got := a.Connect(addr); got != Welcome {
@@ -98,9 +98,49 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
+// N8: whoever has tried too many credentials that are not good has to wait.
+func TestN8_AnAddressThatKeepsFailingHasToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAddresses(PerAddress{Failures: PerMinute(6)})
+		bad, good := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		begin := func(addr netip.Addr, want Verdict) {
+			t.Helper()
+			got := a.Begin(addr, false)
+			if got == Welcome {
+				a.End(addr)
+			}
+			if got != want {
+				t.Errorf("%v: %v, want %v", addr, got, want)
+			}
+		}
+		for range 5 {
+			a.Fail(bad)
+			begin(bad, Welcome)
+		}
+		for range 100 {
+			a.Fail(bad)
+		}
+		begin(bad, TooManyFailures)
+		begin(good, Welcome)
+		if a.Connect(bad) != Welcome { // what is there goes on
+			t.Error("no connection")
+		}
+		a.Disconnect(bad)
+		time.Sleep(10 * time.Second)
+		begin(bad, Welcome) // one more
+		a.Fail(bad)
+		begin(bad, TooManyFailures)
+		time.Sleep(time.Minute)
+		begin(bad, Welcome)
+		if n := a.Known(); n != 0 {
+			t.Errorf("%d are remembered", n)
+		}
+	})
+}
+
 // V2: a customer with IPv6 has a /64.
 func TestV2_AddressesOfOneCustomerCountTogether(t *testing.T) {
-	a := NewAddresses(1, Rate{})
+	a := NewAddresses(PerAddress{Open: 1})
 	if a.Begin(netip.MustParseAddr("2001:db8::1"), false) != Welcome {
 		t.Fatal("not welcome")
 	}
@@ -115,7 +155,7 @@ func TestV2_AddressesOfOneCustomerCountTogether(t *testing.T) {
 // Addresses that have come and gone are forgotten, however many there were.
 func TestAddressesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAddresses(0, PerSecond(10, 10))
+		a := NewAddresses(PerAddress{Arrivals: PerSecond(10, 10)})
 		for i := range 100_000 {
 			addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 			a.Connect(addr)
@@ -131,7 +171,7 @@ func TestAddressesAreForgotten(t *testing.T) {
 }
 
 func TestNobodyIsBoundWithoutABound(t *testing.T) {
-	var a *Addresses = NewAddresses(0, Rate{})
+	var a *Addresses = NewAddresses(PerAddress{})
 	addr := netip.MustParseAddr("192.0.2.1")
 	for range 1000 {
 		if a.Connect(addr) != Welcome || a.Begin(addr, true) != Welcome {

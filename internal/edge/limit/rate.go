@@ -18,6 +18,15 @@ func PerSecond(n, burst int) Rate {
 	return Rate{every, every * int64(burst)}
 }
 
+// PerMinute is n a minute, all of which may be at once. n = 0 is no bound.
+func PerMinute(n int) Rate {
+	if n <= 0 {
+		return Rate{}
+	}
+	every := max(int64(time.Minute)/int64(n), 1)
+	return Rate{every, every * int64(n)}
+}
+
 // On reports whether there is a bound.
 func (r Rate) On() bool { return r.every > 0 }
 
@@ -34,6 +43,9 @@ func (b *Bucket) Take(now int64, r Rate) bool {
 	*b = Bucket(full)
 	return true
 }
+
+// Empty reports whether Take would not take.
+func (b Bucket) Empty(now int64, r Rate) bool { return !b.Take(now, r) }
 
 // TakeN is Take for n at once, which may be more than the burst: then all of it has to be there.
 func (b *Bucket) TakeN(now int64, n int, r Rate) bool {

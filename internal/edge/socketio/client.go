@@ -244,6 +244,7 @@ const (
 // rejected counts a CONNECT that a group said no to, or whose token was not good. Who tries one credential after the other has
 // to come in again each time.
 func (c *client) rejected() {
+	c.srv.cfg.Rejected(c.conn.Handshake.RemoteAddr)
 	c.mu.Lock()
 	if now := time.Now(); now.Sub(c.rejectAt) > rejectWindow {
 		c.rejectAt, c.rejects = now, 0

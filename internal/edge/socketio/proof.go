@@ -75,6 +75,15 @@ func (s *Socket) leftLocked(h *engineio.Handshake) {
 	}
 }
 
+// arrivedLocked forgets from where the client was connected: it is here.
+func (s *Socket) arrivedLocked() {
+	if p := s.proof; p != nil {
+		if p.from = ""; *p == (proof{}) {
+			s.proof = nil
+		}
+	}
+}
+
 // movesLocked decides whether a session may go to the connection of the request: not to another subject
 // or user, not out of the network that it is bound to, and not from one living connection to
 // another for ever. s.mu and Nsp.mu are held.

@@ -188,6 +188,27 @@ func TestR7_ResumeFromAnotherAddressIsAudited(t *testing.T) {
 	})
 }
 
+// A kill at any instant forgets neither address, also of a session that never changed.
+func TestR7_ResumeFromAnotherAddressIsAuditedAfterAKill(t *testing.T) {
+	cfg, a := guarded(t)
+	inWorlds(t, cfg, func(w *world, d *disk, restart func()) {
+		w.from = "[2001:db8::1]:1"
+		c := w.open()
+		c.send(`40{"token":"alice"}`)
+		settle()
+		sid, pid := ids(c.recv())
+		restart()
+		w.from = "203.0.113.9:1"
+		c, got := w.resume(`{"pid":"` + pid + `","token":"alice"}`)
+		if again, _ := ids(got); again != sid {
+			t.Errorf("not resumed: %q", got)
+		}
+		c.lose()
+		w.resume(`{"pid":"` + pid + `","token":"alice"}`) // from where it was
+		equal(t, "audit", a.story(), "session resumed from another address  2001:db8::1 -> 203.0.113.9")
+	})
+}
+
 func TestR2_TakeoversAreBounded(t *testing.T) {
 	cfg, a := guarded(t)
 	inWorld(t, cfg, func(w *world) {

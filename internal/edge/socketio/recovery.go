@@ -221,6 +221,8 @@ func (s *Socket) resume(r *request, a *Accept, f *Flush) bool {
 	s.proveLocked(r)
 	if n.srv.cfg.Binding != engineio.BindNothing {
 		s.leftLocked(c.conn.Handshake)
+	} else {
+		s.arrivedLocked()
 	}
 	for name, v := range a.Attributes {
 		if s.attrs == nil {

@@ -171,7 +171,7 @@ func (s *Socket) deliver(ev *Event) {
 		if ev.Kind == Closed {
 			n.srv.store.SaveSession(s.key, nil)
 		} else {
-			n.saveLocked(s)
+			n.saveLifeLocked(s)
 		}
 		n.mu.Unlock()
 		n.srv.backend.Deliver(ev)

@@ -90,6 +90,9 @@ type Config struct {
 	Audit *slog.Logger
 	// Unproven is told of every token that was not good. It is called often under attack.
 	Unproven func(namespace, remoteAddr string, err error)
+	// Rejected is told of every client that was not let in, by its token or by a group. It is called
+	// often under attack.
+	Rejected func(remoteAddr string)
 	// Trace follows some of the client events; nil: none.
 	Trace *trace.Tracer
 }
@@ -118,6 +121,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Unproven == nil {
 		c.Unproven = func(string, string, error) {}
+	}
+	if c.Rejected == nil {
+		c.Rejected = func(string) {}
 	}
 	if c.Refused == nil {
 		c.Refused = func(string) {}

@@ -53,6 +53,16 @@ func (n *Namespace) saveLocked(k *Socket) {
 	}
 }
 
+// saveLifeLocked is saveLocked with s.mu held: then the record has from where the client is
+// connected also while nothing is sent to it yet.
+func (n *Namespace) saveLifeLocked(k *Socket) {
+	r := n.recordLocked(k)
+	if k.client != nil {
+		r.From = hostOf(k.client.conn.Handshake)
+	}
+	n.srv.store.SaveSession(k.key, appendSession(nil, r))
+}
+
 func (n *Namespace) recordLocked(k *Socket) *sessionRecord {
 	r := &sessionRecord{SID: k.SID, PID: k.pid, Namespace: n.Name, UserID: k.userID, Attributes: k.attrs,
 		Left: k.left, OpenedAt: k.openedAt, Revision: k.revision, Start: k.start, Acked: k.acked, Last: k.last,
