@@ -80,14 +80,15 @@ lint: $(buf) ## Check format, vet, staticcheck and the contract
 	$(buf) lint
 
 .PHONY: check
-check: lint checkgenerate ## Everything but the tests: lint, generated code, modules, vulnerabilities, two equal builds
+check: lint checkgenerate ## Everything but the tests: lint, generated code, modules, vulnerabilities, licences, two equal builds
 	go mod verify
 	go mod tidy -diff
 	@tools/vuln.sh
+	@go run ./tools/licenses ./cmd/sio-edge
 	@tools/reproducible.sh
 
 .PHONY: release
-release: ## Make archives, bills of materials and checksums in dist/
+release: ## Make archives, bills of materials and checksums in dist/, signed with SIGN_KEY if it is set
 	@tools/release.sh
 
 .PHONY: fuzz

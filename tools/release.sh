@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes what a release publishes, in dist/: for each platform an archive with the binary and what one
 # needs to run it, a bill of materials (CycloneDX), and SHA256SUMS over all of it. The same commit and
-# the same Go give the same bytes, wherever and whenever it runs.
+# the same Go give the same bytes, wherever and whenever it runs. SIGN_KEY=FILE, a private key of OpenSSH,
+# signs SHA256SUMS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,3 +32,6 @@ done
 cp deploy/docker/Dockerfile "$out/sio-edge-$version.Dockerfile"
 tar --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --format=ustar -C deploy/helm -cf - sio-edge | gzip -9n > "$out/sio-edge-$version-helm.tgz"
 (cd "$out" && sha256sum -- * > SHA256SUMS && cat SHA256SUMS)
+if [ -n "${SIGN_KEY:-}" ]; then
+	ssh-keygen -q -Y sign -f "$SIGN_KEY" -n sio-edge-release "$out/SHA256SUMS"
+fi
