@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -158,8 +159,9 @@ func TestP10_D3_BitFlips(t *testing.T) {
 		}
 	}
 	t.Logf("%d flips in %d bytes with %d records: %+v; in %d of them 99%% of the records survived", n, len(raw), len(want), o, few)
-	if few < n*95/100 {
-		t.Errorf("99%% of the records survived only %d of %d", few, n)
+	// In 97 % of the flips, as 20,000 of them have shown. Fewer are a sample with a spread of their own.
+	if least := 0.95*float64(n) - 3*math.Sqrt(float64(n)*0.95*0.05); float64(few) < least {
+		t.Errorf("99%% of the records survived only %d of %d, want %.0f", few, n, least)
 	}
 }
 
