@@ -8,8 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/http/pprof"
+	"net/netip"
 	"sync"
 	"time"
 

@@ -295,7 +295,11 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 
 // control handles one control frame.
 func (c *conn) control(frame []byte, h frameHeader) bool {
-	if h.opcode != opClose {
+	if h.opcode == opClose {
+		if answer := usualClose(frame, h); answer != nil {
+			return c.farewell(answer)
+		}
+	} else {
 		s := c.sock
 		s.mu.Lock()
 		ok := s.tolerateLocked()

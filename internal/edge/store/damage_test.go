@@ -3,8 +3,8 @@ package store
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
