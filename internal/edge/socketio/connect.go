@@ -91,9 +91,8 @@ func (c *client) connect(p *sio.Packet) {
 	var f Flush
 	r.join(&Accept{}, &f)
 	f.Do()
-	if r.undecided && c.srv.backend.Admission(name) == Asked { // since a moment ago: EndUndecided has missed it
-		r.socket.evict(ForcedServerClose)
-		c.fail(ForcedServerClose)
+	if r.undecided && c.srv.backend.Admission(name) == Asked {
+		c.srv.EndUndecided() // a group decides since a moment ago, and this session was missed then
 	}
 }
 

@@ -84,6 +84,25 @@ func TestClientsThatNobodyDecidedAboutHaveToComeAgain(t *testing.T) {
 	})
 }
 
+// A group may begin to decide at the very moment in which a client is let in.
+func TestAClientThatCameAsAGroupBeganToDecideHasToComeAgain(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		inWorld(t, recovering, func(w *world) {
+			w.connect() // nobody decided about this one either
+			w.backend.mu.Lock()
+			w.backend.decides = true
+			w.backend.mu.Unlock()
+			c := w.open()
+			if gone {
+				c.send("40", "1")
+			} else {
+				c.send("40")
+			}
+			w.want("opened, opened, closed: forced server close, closed: forced server close")
+		})
+	}
+}
+
 // decide opens a connection and lets it in as a group does.
 func (w *world) decide(auth string) (*client, string) {
 	w.t.Helper()

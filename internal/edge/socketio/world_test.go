@@ -53,6 +53,7 @@ type backend struct {
 	refuses bool
 	events  []*socketio.Event
 	changes []socketio.Change
+	decides bool // a group begins to decide while the next client comes
 }
 
 func (b *backend) Deliver(ev *socketio.Event) bool {
@@ -73,6 +74,11 @@ func (b *backend) Changed(c socketio.Change) {
 func (b *backend) Admission(nsp string) socketio.Admission {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.decides { // from the next call on
+		b.decides = false
+		b.asked = map[string]bool{nsp: true}
+		return socketio.Free
+	}
 	switch {
 	case b.asked[nsp]:
 		return socketio.Asked

@@ -57,8 +57,11 @@ func (a *authority) run(t *testing.T) *Verifier {
 	done := make(chan struct{})
 	go func() { defer close(done); v.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	for v.remotes[0].attempt().IsZero() {
-		time.Sleep(time.Millisecond) // until Run has begun
+	for deadline := time.Now().Add(10 * time.Second); v.remotes[0].attempt().IsZero(); {
+		if time.Now().After(deadline) {
+			t.Fatal("Run does not begin")
+		}
+		time.Sleep(time.Millisecond)
 	}
 	return v
 }
