@@ -241,10 +241,12 @@ const (
 	rejectWindow = 10 * time.Second
 )
 
-// rejected counts a CONNECT that a group said no to, or whose token was not good. Who tries one credential after the other has
-// to come in again each time.
-func (c *client) rejected() {
+// reject refuses a CONNECT that a group said no to, or whose token was not good. It is counted
+// before the client hears of it, so that whoever has had the answer cannot come in again uncounted.
+// Who tries one credential after the other has to come in again each time.
+func (c *client) reject(nsp, message string, data []byte) {
 	c.srv.cfg.Rejected(c.conn.Handshake.RemoteAddr)
+	c.refuse(nsp, message, data)
 	c.mu.Lock()
 	if now := time.Now(); now.Sub(c.rejectAt) > rejectWindow {
 		c.rejectAt, c.rejects = now, 0

@@ -232,8 +232,7 @@ func (s *Server) Reject(ev *Event, message string, data []byte) error {
 		return &Error{SessionGone, "reject: the client has gone or was decided about before"}
 	}
 	s.cfg.Refused(refusedByBackend)
-	ev.request.c.refuse(ev.Socket.Nsp.Name, message, data)
-	ev.request.c.rejected()
+	ev.request.c.reject(ev.Socket.Nsp.Name, message, data)
 	return nil
 }
 

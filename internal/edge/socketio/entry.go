@@ -141,8 +141,7 @@ func (r *request) unproven(err error) {
 	nsp := r.socket.Nsp.Name
 	c.srv.cfg.Refused(refusedToken)
 	c.srv.cfg.Unproven(nsp, c.conn.Handshake.RemoteAddr, err)
-	c.refuse(nsp, "Not authorized", nil)
-	c.rejected()
+	c.reject(nsp, "Not authorized", nil)
 }
 
 // recognize gives up to resume a session of somebody else, before anybody is asked about that.
