@@ -6,44 +6,39 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 )
 
-// Carrier is the connection beneath TLS. It is an ordinary net.Conn until the poller moves it: from
+// Carrier is the connection beneath TLS. It is an ordinary net.Conn until it moves to a loop: from
 // then on reading takes what the descriptor has and never waits, and what is written is collected
-// until the poller sends it. That is how crypto/tls, which wants to block, serves connections
+// until the loop sends it. That is how crypto/tls, which wants to block, serves connections
 // that have no goroutine.
 type Carrier struct {
 	net.Conn // nil once moved
 
-	fd     int32 // -1 until moved; static then
-	budget int   // bytes that may still be read in this turn; owned by whoever reads
+	desc   *loop.Descriptor // nil until moved; static then
+	budget int              // bytes that may still be read in this turn; owned by whoever reads
 
 	mu  sync.Mutex // guards the following fields; nothing is taken with it held
 	out []byte     // written, and not sent
 }
 
 // NewCarrier returns a Carrier for an accepted connection.
-func NewCarrier(c net.Conn) *Carrier { return &Carrier{Conn: c, fd: -1} }
+func NewCarrier(c net.Conn) *Carrier { return &Carrier{Conn: c} }
 
-// errNotNow is what crypto/tls hears when a moved Carrier has no more. Being temporary, it leaves
-// the TLS connection as it was.
-var errNotNow net.Error = notNow{}
-
-type notNow struct{}
-
-func (notNow) Error() string   { return "no more bytes for now" }
-func (notNow) Timeout() bool   { return false }
-func (notNow) Temporary() bool { return true }
+// move gives it to a loop: desc is a descriptor of Conn, which is closed.
+func (c *Carrier) move(desc *loop.Descriptor) { c.Conn, c.desc = nil, desc }
 
 // Read implements net.Conn.
 func (c *Carrier) Read(b []byte) (int, error) {
-	if c.fd < 0 {
+	if c.desc == nil {
 		return c.Conn.Read(b)
 	}
 	if c.budget <= 0 {
-		return 0, errNotNow
+		return 0, loop.ErrNotNow
 	}
-	n, err := readNow(c.fd, b[:min(len(b), c.budget)])
+	n, err := c.desc.Read(b[:min(len(b), c.budget)])
 	c.budget -= n
 	switch {
 	case err != nil:
@@ -56,7 +51,7 @@ func (c *Carrier) Read(b []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *Carrier) Write(b []byte) (int, error) {
-	if c.fd < 0 {
+	if c.desc == nil {
 		return c.Conn.Write(b)
 	}
 	c.mu.Lock()
@@ -67,7 +62,7 @@ func (c *Carrier) Write(b []byte) (int, error) {
 
 // SetWriteDeadline implements net.Conn. Nothing waits once it is moved.
 func (c *Carrier) SetWriteDeadline(t time.Time) error {
-	if c.fd < 0 {
+	if c.desc == nil {
 		return c.Conn.SetWriteDeadline(t)
 	}
 	return nil
@@ -88,8 +83,8 @@ func (c *Carrier) send() (sent int, all bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.out) > 0 {
-		n, err := writeNow(c.fd, c.out)
-		if err == errNotNow {
+		n, err := c.desc.Write(c.out)
+		if err == loop.ErrNotNow {
 			c.out = bytes.Clone(c.out)
 			return sent, false, nil
 		}

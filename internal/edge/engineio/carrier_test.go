@@ -47,7 +47,7 @@ func (e *edge) cork() (*tls.Conn, *corked) {
 	return nc, cork
 }
 
-// Records that arrive together with the upgrade are in TLS when the poller takes the connection
+// Records that arrive together with the upgrade are in TLS when a loop takes the connection
 // over, where no descriptor tells of them.
 func TestRecordsBehindTheUpgrade(t *testing.T) {
 	f := &floor{}

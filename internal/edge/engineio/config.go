@@ -10,6 +10,7 @@ import (
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 )
 
 // Names of the transports.
@@ -86,6 +87,8 @@ type Config struct {
 	Proxied func(*http.Request) bool
 	// Budget is charged for what is held. Default nil: there is room for everything.
 	Budget *budget.Budget
+	// Loops are what reads connections that read connections. Default nil: one of the Server's own.
+	Loops *loop.Loops
 
 	// Origins lists the origins that browsers may connect from, besides the server's own:
 	// "https://example.com", "https://*.example.com", or "*" for every origin. With any of them

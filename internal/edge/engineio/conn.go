@@ -1,6 +1,9 @@
 package engineio
 
-import "github.com/sio-edge/sio-edge/internal/edge/budget"
+import (
+	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
+)
 
 // conn is one WebSocket connection: of a Socket, or one that a polling client means to upgrade to.
 type conn struct {
@@ -11,22 +14,22 @@ type conn struct {
 	in *assembly // what arrived and cannot be handled yet
 
 	// Guarded by sock.mu.
-	ctl        []byte    // frames that go out between messages: pongs, answers to probes
-	bye        []byte    // the close frame, once everything else is out
-	stall      *deadline // runs while the client accepts nothing
-	assembling *deadline // of the message that is arriving in parts
-	limit      *deadline // of the upgrade, then of the close
-	pongAt     int       // if pongs is not 0, ctl[pongAt:] is a pong
-	pongs      uint8     // that are the last in ctl
-	probing    bool      // not the drainer of sock, and perhaps never; written with recvMu held too
-	busy       bool      // between enterLocked and settle
-	holds      bool      // in.held waits for Socket.stop to be 0
-	blocked    bool      // the client accepts nothing for now
-	peerDone   bool      // the client sent a close frame
-	closing    bool      // the close frame is the last thing in ctl
-	finished   bool      // and is out
-	broken     bool      // what arrives is not looked at any more
-	doomed     bool      // to be destroyed
+	ctl        []byte             // frames that go out between messages: pongs, answers to probes
+	bye        []byte             // the close frame, once everything else is out
+	stall      *deadline.Deadline // runs while the client accepts nothing
+	assembling *deadline.Deadline // of the message that is arriving in parts
+	limit      *deadline.Deadline // of the upgrade, then of the close
+	pongAt     int                // if pongs is not 0, ctl[pongAt:] is a pong
+	pongs      uint8              // that are the last in ctl
+	probing    bool               // not the drainer of sock, and perhaps never; written with recvMu held too
+	busy       bool               // between enterLocked and settle
+	holds      bool               // in.held waits for Socket.stop to be 0
+	blocked    bool               // the client accepts nothing for now
+	peerDone   bool               // the client sent a close frame
+	closing    bool               // the close frame is the last thing in ctl
+	finished   bool               // and is out
+	broken     bool               // what arrives is not looked at any more
+	doomed     bool               // to be destroyed
 	dead       bool
 }
 
@@ -51,7 +54,7 @@ var emptyClose = []byte{finClose, 0}
 // drainedLocked is called by the pipe when nothing is left to write.
 func (c *conn) drainedLocked() {
 	if c.stall != nil {
-		c.stall.remove()
+		c.stall.Remove()
 		c.stall = nil
 	}
 	if !c.closing || c.finished {
@@ -70,11 +73,11 @@ func (c *conn) drainedLocked() {
 // it accepted some until now.
 func (c *conn) stalledLocked(progress bool) {
 	if c.stall == nil {
-		c.stall = new(deadline)
+		c.stall = new(deadline.Deadline)
 		progress = true
 	}
 	if progress {
-		c.sock.server.deadlines[dueStall].add(c.stall, c)
+		c.sock.server.deadlines[dueStall].Add(c.stall, c)
 	}
 }
 
@@ -122,14 +125,14 @@ func (c *conn) failLocked(frame []byte, r Reason) {
 // limitLocked gives the connection a time until which it has to become something else.
 func (c *conn) limitLocked(kind due) {
 	if c.limit == nil {
-		c.limit = new(deadline)
+		c.limit = new(deadline.Deadline)
 	}
-	c.sock.server.deadlines[kind].add(c.limit, c)
+	c.sock.server.deadlines[kind].Add(c.limit, c)
 }
 
 func (c *conn) unlimitLocked() {
 	if c.limit != nil {
-		c.limit.remove()
+		c.limit.Remove()
 		c.limit = nil
 	}
 }
@@ -170,11 +173,11 @@ func (c *conn) destroyLocked() {
 	c.dead, c.doomed, c.broken = true, true, true
 	c.unlimitLocked()
 	if c.stall != nil {
-		c.stall.remove()
+		c.stall.Remove()
 		c.stall = nil
 	}
 	if c.assembling != nil {
-		c.assembling.remove()
+		c.assembling.Remove()
 		c.assembling = nil
 	}
 	c.in.free(c.sock.server.config.Budget)
@@ -192,30 +195,29 @@ func (c *conn) destroyLocked() {
 	c.sock.server.tasks.Done()
 }
 
-// expired ends the waits of a connection.
-func (c *conn) expired(kind due) {
+// Expired implements deadline.Owner: it ends the waits of a connection.
+func (c *conn) Expired(list *deadline.List) {
 	s := c.sock
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := &s.server.deadlines[kind]
-	switch kind {
+	switch due(list.Kind) {
 	case dueStall:
-		if c.stall != nil && c.stall.passed(list) {
+		if c.stall != nil && c.stall.Passed(list) {
 			s.server.refused("websocket", "slow")
 			c.lostLocked(SlowConsumer)
 		}
 	case dueAssembly:
-		if c.assembling != nil && c.assembling.passed(list) && !s.deafLocked() {
+		if c.assembling != nil && c.assembling.Passed(list) && !s.deafLocked() {
 			s.server.refused("websocket", "assembly timeout")
 			c.failLocked(closeFrame(1008, "message takes too long"), TransportError)
 		}
 	case dueUpgrade:
-		if c.limit != nil && c.limit.passed(list) && c.probing {
+		if c.limit != nil && c.limit.Passed(list) && c.probing {
 			s.server.refused("websocket", "upgrade timeout")
 			c.abandonLocked()
 		}
 	case dueLinger:
-		if c.limit != nil && c.limit.passed(list) && !c.blocked {
+		if c.limit != nil && c.limit.Passed(list) && !c.blocked {
 			c.doomLocked()
 		}
 	}

@@ -31,7 +31,7 @@ func TestTLS(t *testing.T) { // P25 W09
 	c.wantClose(1005)
 }
 
-// tcpWrapper is how a listener may wrap what it accepts and still let the poller have it.
+// tcpWrapper is how a listener may wrap what it accepts and still let a loop have it.
 type tcpWrapper struct {
 	net.Conn
 	plain *net.TCPConn
@@ -41,7 +41,7 @@ func (w tcpWrapper) TCPConn() *net.TCPConn { return w.plain }
 
 func TestIdleWebSocketsHaveNoGoroutine(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("no poller here")
+		t.Skip("no loops here")
 	}
 	const n = 100
 	f := &floor{}
@@ -89,10 +89,10 @@ func TestWrappedTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p poller
-	defer p.stop()
+	s := NewServer(Config{}, nothing{}, quiet)
+	defer s.Close(t.Context())
 	wrapped := tcpWrapper{nc, nc.(*net.TCPConn)}
-	got, _, err := p.adopt(&conn{sock: &Socket{}}, wrapped)
+	got, _, err := s.adopt(&conn{sock: &Socket{}}, wrapped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestWrappedTCP(t *testing.T) {
 	if got != nil {
 		got.destroyLocked()
 	}
-	if got, _, err := p.adopt(&conn{sock: &Socket{}}, tcpWrapper{Conn: nc}); got != nil || err != nil {
+	if got, _, err := s.adopt(&conn{sock: &Socket{}}, tcpWrapper{Conn: nc}); got != nil || err != nil {
 		t.Errorf("taken over against its will: %v %v", got, err)
 	}
 }
@@ -149,7 +149,7 @@ func FuzzFeed(f *testing.F) {
 			}
 			sock.mu.Lock()
 			if c.assembling != nil {
-				c.assembling.remove()
+				c.assembling.Remove()
 			}
 			c.unlimitLocked()
 			r := sock.reason

@@ -10,7 +10,7 @@
 //
 // On Linux a WebSocket over plain TCP has no goroutine, no timer and no buffer while it is idle:
 // its descriptor waits in an epoll set, and a few loops read whatever becomes readable into one
-// buffer each (poller_linux.go). Any other connection has one reader goroutine, and one writer
+// buffer each (package loop). Any other connection has one reader goroutine, and one writer
 // goroutine while it has a backlog (pipe.go). Both feed the same conn.
 //
 // # Locks

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
 )
 
 // frameHeader is the header of one frame a client sent, RFC 6455 section 5.2.
@@ -340,8 +341,8 @@ func (c *conn) assemble() *assembly {
 	}
 	c.sock.mu.Lock()
 	if c.assembling == nil {
-		c.assembling = new(deadline)
-		c.sock.server.deadlines[dueAssembly].add(c.assembling, c)
+		c.assembling = new(deadline.Deadline)
+		c.sock.server.deadlines[dueAssembly].Add(c.assembling, c)
 	}
 	c.sock.mu.Unlock()
 	return c.in
@@ -359,7 +360,7 @@ func (c *conn) release() {
 	}
 	c.sock.mu.Lock()
 	if c.assembling != nil {
-		c.assembling.remove()
+		c.assembling.Remove()
 		c.assembling = nil
 	}
 	c.sock.mu.Unlock()

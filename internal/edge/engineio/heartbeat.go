@@ -11,13 +11,13 @@ const (
 // startHeartLocked begins the heartbeat, or begins it anew.
 func (s *Socket) startHeartLocked() {
 	s.phase, s.prolonged = resting, false
-	s.server.deadlines[duePing].add(&s.heart, s)
+	s.server.deadlines[duePing].Add(&s.heart, s)
 }
 
 // beatLocked does what is due. Instants are added up from planned ones, not from when a timer
 // happened to fire, or a timeout would drift.
 func (s *Socket) beatLocked(kind due) {
-	planned := s.heart.at
+	planned := s.heart.At()
 	if kind == duePong {
 		s.closeLocked(PingTimeout)
 		return
@@ -29,7 +29,7 @@ func (s *Socket) beatLocked(kind due) {
 		// The pong cannot be read. Clients give up when no ping comes, so keep sending.
 		next = &s.server.deadlines[dueKeepAlive]
 	}
-	next.addAt(&s.heart, s, planned+int64(next.span))
+	next.AddAt(&s.heart, s, planned+int64(next.Span))
 	s.flushLocked()
 }
 
@@ -49,19 +49,19 @@ func (s *Socket) pong() bool {
 func (s *Socket) prolongLocked() {
 	if s.touched && s.phase == calling && !s.prolonged && s.reason == 0 && !s.deafLocked() {
 		s.prolonged = true
-		s.server.deadlines[duePong].add(&s.heart, s)
+		s.server.deadlines[duePong].Add(&s.heart, s)
 	}
 	s.touched = false
 }
 
 func (s *Socket) pauseHeartLocked() {
 	if s.phase == calling {
-		s.server.deadlines[dueKeepAlive].add(&s.heart, s)
+		s.server.deadlines[dueKeepAlive].Add(&s.heart, s)
 	}
 }
 
 func (s *Socket) resumeHeartLocked() {
 	if s.phase == calling && s.reason == 0 {
-		s.server.deadlines[duePong].add(&s.heart, s)
+		s.server.deadlines[duePong].Add(&s.heart, s)
 	}
 }

@@ -346,7 +346,7 @@ func (e *edge) stop() {
 		e.t.Errorf("%d connections left", n)
 	}
 	for i := range e.server.deadlines {
-		if e.server.deadlines[i].head != nil && due(i) != dueLastPoll {
+		if !e.server.deadlines[i].Empty() && due(i) != dueLastPoll {
 			e.t.Errorf("a deadline of kind %d is left", i)
 		}
 	}

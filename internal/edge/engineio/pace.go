@@ -3,6 +3,7 @@ package engineio
 import (
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
@@ -11,8 +12,8 @@ import (
 type pacing struct {
 	strikes         limit.Bucket // what no client needs to send
 	messages, bytes limit.Bucket
-	since           int64    // when it began to send more, and has not come to rest since; 0: it is at rest
-	wait            deadline // then it is read on
+	since           int64             // when it began to send more, and has not come to rest since; 0: it is at rest
+	wait            deadline.Deadline // then it is read on
 }
 
 func (s *Socket) pacingLocked() *pacing {
@@ -63,6 +64,6 @@ func (s *Socket) pace(n int) Reason {
 		p.since = now
 	}
 	s.holdLocked(stopPaced)
-	s.server.deadlines[duePace].addAt(&p.wait, s, now+int64(wait))
+	s.server.deadlines[duePace].AddAt(&p.wait, s, now+int64(wait))
 	return 0
 }

@@ -27,7 +27,7 @@ func (s *scratch) free() {
 	}
 }
 
-// netPipe carries any net.Conn: TLS, systems without a poller of ours, connections in memory. It
+// netPipe carries any net.Conn: TLS, systems without loops of ours, connections in memory. It
 // has one goroutine that reads, and one that writes while there is a backlog.
 type netPipe struct {
 	conn *conn

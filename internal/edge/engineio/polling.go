@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
 )
 
@@ -18,7 +19,7 @@ type polls struct {
 	waiting *poll                    // the GET that waits for something to send
 	posting *http.ResponseController // of the POST that is being received or handled
 	resumed chan struct{}            // closed by Unpause and by Close; nil unless a POST waits
-	last    deadline                 // closed, and the client does not know yet
+	last    deadline.Deadline        // closed, and the client does not know yet
 	goodbye bool                     // the close packet is to follow what is queued
 	probe   *conn                    // the WebSocket that wants to take over
 	probes  int                      // how often it was tried out
@@ -57,7 +58,7 @@ func (s *Socket) takeLocked() *queue {
 		return out
 	}
 	if s.reason != 0 {
-		s.polls.last.remove()
+		s.polls.last.Remove()
 		s.server.forget(s)
 	}
 	return out
@@ -89,7 +90,7 @@ func (s *Socket) closePollsLocked(graceful bool) (forget bool) {
 	case s.conn != nil:
 	case graceful && s.reason != ServerShutdown && s.out != nil:
 		p.goodbye = true
-		s.server.deadlines[dueLastPoll].add(&p.last, s)
+		s.server.deadlines[dueLastPoll].Add(&p.last, s)
 		if p.waiting != nil {
 			s.answerLocked()
 		}
@@ -102,7 +103,7 @@ func (s *Socket) closePollsLocked(graceful bool) (forget bool) {
 		s.answerLocked()
 	case graceful && s.reason != ServerShutdown:
 		s.queueLocked(closePacket)
-		s.server.deadlines[dueLastPoll].add(&p.last, s)
+		s.server.deadlines[dueLastPoll].Add(&p.last, s)
 		return false
 	default:
 		s.dropLocked()

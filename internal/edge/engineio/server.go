@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
 
@@ -29,9 +31,10 @@ type Server struct {
 	webSocket bool     // enabled
 	upgrades  []string // offered to polling clients
 
-	deadlines  [dues]deadlines
+	deadlines  [dues]deadline.List
 	readers    readers
-	poller     poller
+	loops      *loop.Loops
+	ownLoops   bool         // Config has none: Close stops it
 	open       atomic.Int64 // Sockets
 	counters   counters
 	handshakes struct {
@@ -53,6 +56,9 @@ type shard struct {
 // NewServer returns a Server. cfg must be valid, see Config.Validate.
 func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 	s := &Server{config: cfg.withDefaults(), handler: h, log: log, start: time.Now()}
+	if s.loops = s.config.Loops; s.loops == nil {
+		s.loops, s.ownLoops = new(loop.Loops), true
+	}
 	s.SetBrowsers(s.config)
 	s.path = s.config.Path + "/"
 	s.forward = newForwarding(s.config.ForwardHeaders)
@@ -73,7 +79,7 @@ func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 		dueLinger:    s.config.CloseTimeout,
 	} {
 		l := &s.deadlines[kind]
-		l.kind, l.span, l.pace, l.start = due(kind), span, int64(s.config.PingInterval/256), s.start
+		l.Kind, l.Span, l.Pace, l.Start = uint8(kind), span, s.config.PingInterval/256, s.start
 	}
 	for i := range s.table {
 		s.table[i].sockets = make(map[string]*Socket)
@@ -115,9 +121,11 @@ func (s *Server) Close(ctx context.Context) error {
 		s.tasks.Wait()
 		s.stopped.Do(func() {
 			for i := range s.deadlines {
-				s.deadlines[i].stop()
+				s.deadlines[i].Stop()
 			}
-			s.poller.stop()
+			if s.ownLoops {
+				s.loops.Stop()
+			}
 			for _, sock := range s.sockets() { // closed ones that waited for a last GET
 				sock.mu.Lock()
 				sock.dropLocked()

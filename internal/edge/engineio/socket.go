@@ -6,6 +6,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/deadline"
 )
 
 // Socket is one session with a client, whichever transport carries it now.
@@ -22,13 +23,13 @@ type Socket struct {
 	// stop says why what arrives has to wait; written with mu held.
 	stop atomic.Uint32
 
-	mu     sync.Mutex // guards the following fields
-	out    *queue     // what waits for the client; nil while nothing does
-	conn   *conn      // the WebSocket that drains; nil while polling
-	polls  *polls     // nil for a session that began with WebSocket
-	heart  deadline   // of the next ping, or of the pong
-	pause  *deadline  // nil unless paused
-	pacing *pacing    // nil until something arrived that is bounded
+	mu     sync.Mutex         // guards the following fields
+	out    *queue             // what waits for the client; nil while nothing does
+	conn   *conn              // the WebSocket that drains; nil while polling
+	polls  *polls             // nil for a session that began with WebSocket
+	heart  deadline.Deadline  // of the next ping, or of the pong
+	pause  *deadline.Deadline // nil unless paused
+	pacing *pacing            // nil until something arrived that is bounded
 	phase  phase
 	reason Reason // why it closed; 0 while open
 	// corked: what arrived is being handled, and what is queued meanwhile leaves afterwards in
@@ -207,13 +208,13 @@ func (s *Socket) closeLocked(r Reason) {
 	if s.stop.Swap(stopClosed)&stopReading != 0 {
 		s.server.counters.paused.Add(-1)
 	}
-	s.heart.remove()
+	s.heart.Remove()
 	if s.pause != nil {
-		s.pause.remove()
+		s.pause.Remove()
 		s.pause = nil
 	}
 	if s.pacing != nil {
-		s.pacing.wait.remove()
+		s.pacing.wait.Remove()
 	}
 	// Who closed or is gone has no use for what is queued. Who broke the rules of WebSocket gets what
 	// was queued before that, and then a close frame.
@@ -271,8 +272,8 @@ func (s *Socket) Pause() {
 	if s.reason != 0 || s.pause != nil {
 		return
 	}
-	s.pause = new(deadline)
-	s.server.deadlines[duePause].add(s.pause, s)
+	s.pause = new(deadline.Deadline)
+	s.server.deadlines[duePause].Add(s.pause, s)
 	s.holdLocked(stopPaused)
 }
 
@@ -283,7 +284,7 @@ func (s *Socket) Unpause() {
 	if s.pause == nil {
 		return
 	}
-	s.pause.remove()
+	s.pause.Remove()
 	s.pause = nil
 	s.goOnLocked(stopPaused)
 }
@@ -317,26 +318,25 @@ func (s *Socket) goOnLocked(why uint32) {
 	}
 }
 
-// expired ends the waits of a Socket.
-func (s *Socket) expired(kind due) {
+// Expired implements deadline.Owner: it ends the waits of a Socket.
+func (s *Socket) Expired(list *deadline.List) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := &s.server.deadlines[kind]
-	switch kind {
+	switch due(list.Kind) {
 	case duePause:
-		if s.pause != nil && s.pause.passed(list) {
+		if s.pause != nil && s.pause.Passed(list) {
 			s.closeLocked(Stalled)
 		}
 	case duePace:
-		if s.reason == 0 && s.pacing.wait.passed(list) {
+		if s.reason == 0 && s.pacing.wait.Passed(list) {
 			s.goOnLocked(stopPaced)
 		}
 	case dueLastPoll:
 		s.dropLocked()
 		s.server.forget(s)
 	default:
-		if s.reason == 0 && s.heart.passed(list) {
-			s.beatLocked(kind)
+		if s.reason == 0 && s.heart.Passed(list) {
+			s.beatLocked(due(list.Kind))
 		}
 	}
 }

@@ -95,9 +95,9 @@ func (c *conn) begin(ahead []byte) {
 func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) (c *conn, ahead []byte) {
 	c = &conn{sock: sock, ctl: first}
 	s.config.Budget.Add(budget.Kernel, kernelBytes)
-	p, ahead, err := s.poller.adopt(c, nc)
+	p, ahead, err := s.adopt(c, nc)
 	if err != nil {
-		s.log.Warn("poller refuses a connection", "error", err)
+		s.log.Warn("no loop takes a connection", "error", err)
 	}
 	if p == nil {
 		p = newNetPipe(c, nc)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// onEach runs a test over connections that the poller serves, plain and TLS, and over others.
+// onEach runs a test over connections that loops serve, plain and TLS, and over others.
 func onEach(t *testing.T, test func(t *testing.T, over wire)) {
 	for _, over := range []wire{loopback, sealing, hidden} {
 		t.Run(string(over), func(t *testing.T) { test(t, over) })
