@@ -40,7 +40,7 @@ func (b *batch) apply(tx *bbolt.Tx) error {
 		for n < len(changes) && changes[n].place() == w.place {
 			c := changes[n]
 			if v := b.values[c]; !b.gone(c, v) {
-				if err := w.put(c, v.bytes); err != nil {
+				if err := w.put(c, v); err != nil {
 					return err
 				}
 			}
@@ -61,6 +61,7 @@ type writer struct {
 	tx     *bbolt.Tx
 	table  *bbolt.Bucket
 	bucket *bbolt.Bucket // nil: there is none yet
+	cursor *bbolt.Cursor // of bucket; nil: nothing was looked for yet
 	tally  tally
 	was    tally
 	grown  int64 // bytes of records, with their keys
@@ -86,10 +87,10 @@ func openPlace(tx *bbolt.Tx, p place) (*writer, error) {
 	return w, nil
 }
 
-func (w *writer) put(c change, value []byte) error {
+func (w *writer) put(c change, v value) error {
 	key := keyBytes(c.key)
 	if w.bucket == nil {
-		if value == nil {
+		if v.bytes == nil {
 			return nil
 		}
 		var err error
@@ -97,18 +98,26 @@ func (w *writer) put(c change, value []byte) error {
 			return err
 		}
 	}
-	w.bucket.FillPercent = 0.95 // keys only grow
-	if old := w.bucket.Get(key); old != nil {
-		if err := w.forget(old); err != nil {
-			return err
+	if !v.fresh { // or there is nothing to look for
+		if w.cursor == nil {
+			w.cursor = w.bucket.Cursor()
 		}
-	} else if value == nil {
-		return nil
+		at, old := w.cursor.Seek(key)
+		there := bytes.Equal(at, key)
+		if there {
+			if err := w.forget(old); err != nil {
+				return err
+			}
+		}
+		if v.bytes == nil {
+			if !there {
+				return nil
+			}
+			return w.cursor.Delete()
+		}
 	}
-	if value == nil {
-		return w.bucket.Delete(key)
-	}
-	record := appendRecord(make([]byte, 0, len(value)+crcSize), c, value)
+	w.bucket.FillPercent = 0.95 // keys only grow
+	record := appendRecord(make([]byte, 0, len(v.bytes)+crcSize), c, v.bytes)
 	w.tally.records++
 	w.tally.sum ^= check(record)
 	w.grown += int64(len(key) + len(record))

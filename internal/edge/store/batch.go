@@ -113,10 +113,10 @@ func (b *batch) changes() int { return len(b.values) + len(b.cuts) }
 
 func (b *batch) size() int { return b.changes() + len(b.waiters) }
 
-// take empties b and returns what was in it.
-func (b *batch) take() batch {
+// take empties b and returns what was in it. The next values go to spare, an empty map or nil.
+func (b *batch) take(spare map[change]value) batch {
 	taken := *b
-	*b = batch{seq: b.seq}
+	*b = batch{seq: b.seq, values: spare}
 	return taken
 }
 

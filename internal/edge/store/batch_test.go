@@ -39,7 +39,7 @@ func TestOrderOfChanges(t *testing.T) {
 				pending.put(c, nil, false)
 				delete(want, c)
 			case 2:
-				taken := pending.take()
+				taken := pending.take(nil)
 				if r.IntN(2) == 0 { // the commit fails; what is put before it is known comes first
 					v := fmt.Sprint("while ", i)
 					pending.put(c, []byte(v), seen.fresh(p, c.key))
@@ -57,7 +57,7 @@ func TestOrderOfChanges(t *testing.T) {
 				want[c] = v
 			}
 		}
-		last := pending.take()
+		last := pending.take(nil)
 		last.applyTo(disk)
 		if fmt.Sprint(disk) != fmt.Sprint(want) {
 			t.Fatalf("seed %d: %v, want %v", seed, disk, want)

@@ -103,8 +103,13 @@ func (s *Store) take() batch {
 	defer s.whole.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pending.take()
+	spare := s.spare
+	s.spare = nil
+	return s.pending.take(spare)
 }
+
+// largestSpare is how many records a map may have held that is used again.
+const largestSpare = 4096
 
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
@@ -147,6 +152,10 @@ func (s *Store) commitOnce() (again bool) {
 	}
 	for _, f := range taken.waiters {
 		f(state.err())
+	}
+	if err == nil && len(taken.values) <= largestSpare {
+		clear(taken.values)
+		s.spare = taken.values
 	}
 	return err != nil
 }

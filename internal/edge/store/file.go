@@ -223,7 +223,7 @@ func writeFile(path string, opt *Options, id Identity, put func(put func(change,
 	var b batch
 	size := 0
 	flush := func() error {
-		taken := b.take()
+		taken := b.take(nil)
 		size = 0
 		err := guarded(func() error { return db.Update(taken.apply) })
 		live += taken.grown

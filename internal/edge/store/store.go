@@ -122,9 +122,10 @@ type Store struct {
 	file     *file        // written by the committer; nil while there is none
 
 	// Owned by the committer after Open.
-	began   time.Time // the last commit
-	looked  time.Time // for what can be shrunk
-	felt    time.Time // for room
+	began   time.Time        // the last commit
+	spare   map[change]value // empty, for the next batch
+	looked  time.Time        // for what can be shrunk
+	felt    time.Time        // for room
 	wasLow  bool
 	written int64 // live bytes of the file that write has made
 	unsure  bool  // a sync has failed: the file must be rewritten before it is used again
