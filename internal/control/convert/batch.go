@@ -4,16 +4,17 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
-	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
 // Batch is a SubscribeResponse with deliveries, written as bytes right away: the messages of one
 // event are many small objects, and most of the edge's work beside system calls was making,
 // measuring and walking them. The zero value is ready; its memory is reused after Reset.
-type Batch struct{ b []byte }
+type Batch struct {
+	b    []byte
+	life []byte // what one event of a session's life says
+}
 
 // The numbers of the fields in event_service.proto and event.proto that are written here. The
 // tests compare with what the generated code makes of the same events.
@@ -65,9 +66,8 @@ func (b *Batch) Add(id uint64, attempt uint32, offset, prevSeq uint64, ev *socke
 	}
 	var kind []byte // of an event of a session's life, with its tag
 	if ev.Kind != socketio.ClientEvent {
-		var m pb.Event
-		lifeKind(&m, ev)
-		kind, _ = proto.Marshal(&m) // made of strings that are UTF-8: it cannot fail
+		b.life = appendLife(b.life[:0], ev)
+		kind = b.life
 	}
 	payload := sizeBytes(len(ev.Args))
 	for _, a := range ev.Attachments {
