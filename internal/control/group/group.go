@@ -47,6 +47,10 @@ type group struct {
 	paused  map[*socketio.Socket]struct{} // held because the queue is full
 	// spill is the oldest entry that may have to be saved for having waited; nil: none.
 	spill *entry
+	// spilled is how many bytes of them were saved since that much was known to be on disk.
+	spilled int
+	// spilling: as much as may be at a time is on its way there.
+	spilling bool
 	// scan is where looking for the oldest droppable entry goes on; nil: at the head.
 	scan *entry
 

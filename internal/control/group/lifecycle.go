@@ -82,7 +82,7 @@ func (g *group) tick() {
 	for len(g.later) > 0 && g.later[0].notBefore <= now {
 		g.wakeLineLocked(g.later[0])
 	}
-	g.spillLocked(now)
+	g.spillLocked()
 	sweep := g.sweepAt != 0 && g.sweepAt <= now
 	expired := g.awayLocked(now)
 	forget := g.forgottenLocked()
@@ -110,7 +110,7 @@ func (g *group) rearmLocked(now instant) {
 	if len(g.later) > 0 {
 		g.armLocked(g.later[0].notBefore)
 	}
-	if g.spill != nil {
+	if g.spill != nil && !g.spilling {
 		g.armLocked(g.spillAtLocked(now))
 	}
 	if g.sweepAt > now {

@@ -64,11 +64,15 @@ func (g *group) keepLocked(e *entry) {
 		g.saveLocked(e)
 		ev := e.ev
 		log.Committed(func(error) { g.release(ev) }) // what cannot be written is delivered all the same
-	case !g.attachedLocked():
-		g.saveLocked(e)
 	case g.spill == nil:
 		g.spill = e
-		g.armLocked(g.all.now() + g.all.cfg.Spill)
+		if g.attachedLocked() {
+			g.armLocked(g.all.now() + g.all.cfg.Spill)
+		} else {
+			g.spillLocked()
+		}
+	case !g.attachedLocked():
+		g.spillLocked()
 	}
 }
 
@@ -90,15 +94,41 @@ func (g *group) saveLocked(e *entry) {
 	}
 }
 
-// spillLocked saves what has waited too long to be only in memory.
-func (g *group) spillLocked(now instant) {
-	old := time.Now().Add(-g.all.cfg.Spill)
-	for g.spill != nil && !g.spill.at.After(old) {
-		if g.spill.kind != socketio.ConnectRequested {
-			g.saveLocked(g.spill)
-		}
-		g.spill = g.spill.links[inLog].next
+// mostSpilled is how many bytes of events may be on their way to the disk because they have waited.
+// Until they are there they are held several times over, here and in what the commit makes of them:
+// a burst that is spilled at once would need several times its own size.
+const mostSpilled = 4 << 20
+
+// spillLocked saves what has waited too long to be only in memory, which is at once while no member
+// is attached: as much as may be on its way, and the rest when that has arrived.
+func (g *group) spillLocked() {
+	if g.spilling {
+		return
 	}
+	old := time.Now()
+	if g.attachedLocked() {
+		old = old.Add(-g.all.cfg.Spill)
+	}
+	for ; g.spill != nil && !g.spill.at.After(old) && g.spilled < mostSpilled; g.spill = g.spill.links[inLog].next {
+		if e := g.spill; e.kind != socketio.ConnectRequested && !e.saved {
+			g.saveLocked(e)
+			g.spilled += e.size
+		}
+	}
+	if g.spilled < mostSpilled {
+		return
+	}
+	g.spilled, g.spilling = 0, true
+	g.all.cfg.Log.Committed(func(error) { // what cannot be written waits with the store
+		g.mu.Lock()
+		defer g.unlock()
+		g.spilling = false
+		if g.ended {
+			return
+		}
+		g.spillLocked()
+		g.rearmLocked(g.all.now())
+	})
 }
 
 // spillAtLocked is when the next entry has waited long enough.

@@ -148,6 +148,40 @@ func TestP5_EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
 	})
 }
 
+// What has waited goes to the disk in parts: all of a burst at once would be held several times over.
+func TestABurstIsSpilledInParts(t *testing.T) {
+	j := newJournal()
+	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
+		a := e.attach(hello("a"), Fresh)
+		e.open("/#1")
+		for range 10 {
+			e.emit("/#1", strings.Repeat("x", mostSpilled/2))
+		}
+		kept := func(when string, want int) {
+			synctest.Wait()
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			if len(j.events) != want {
+				t.Errorf("%s %d events are kept, want %d", when, len(j.events), want)
+			}
+		}
+		kept("at once", 0)
+		time.Sleep(200*time.Millisecond + time.Microsecond)
+		kept("after 200 ms", 3) // with +
+		time.Sleep(time.Millisecond)
+		kept("once they are on disk", 5)
+		time.Sleep(10 * time.Millisecond)
+		kept("a little later", 11)
+		a.Detach()
+		for range 4 {
+			e.emit("/#1", strings.Repeat("y", mostSpilled/2))
+		}
+		kept("without a member", 13)
+		time.Sleep(10 * time.Millisecond)
+		kept("and a little later", 15)
+	})
+}
+
 func TestP7_WhatTheLogHoldsIsDeliveredByTheNextProcess(t *testing.T) {
 	j := newJournal()
 	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {
