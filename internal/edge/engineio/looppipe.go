@@ -196,7 +196,13 @@ func (e *loopPipe) flushLocked() {
 			c.drainedLocked()
 			return
 		}
-		n, err := e.desc.Write(out)
+		var n int
+		var err error
+		if c.closing && c.peerDone {
+			n, err = e.desc.WriteMore(out) // drainedLocked closes
+		} else {
+			n, err = e.desc.Write(out)
+		}
 		if err != nil && err != loop.ErrNotNow {
 			c.lostLocked(TransportError)
 			return

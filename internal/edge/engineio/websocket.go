@@ -3,17 +3,10 @@ package engineio
 import (
 	"net"
 	"net/http"
-	"strings"
-	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/wire/eio"
 )
-
-// maxProtocols bounds the sub-protocols a client may offer, in bytes.
-const maxProtocols = 2048
 
 // openWebSocket opens a session on a WebSocket.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
@@ -105,65 +98,6 @@ func (s *Server) newConn(sock *Socket, nc net.Conn, first []byte) (c *conn, ahea
 	c.pipe = p
 	return c, ahead
 }
-
-// switchProtocols performs the WebSocket handshake as far as the answer, which it returns instead
-// of sending it, so that the first packets leave in the same write. ahead is what the client has
-// sent without waiting for the answer.
-func (s *Server) switchProtocols(w http.ResponseWriter, r *http.Request) (answer []byte, nc net.Conn, ahead []byte, ok bool) {
-	header := http.Header{}
-	s.addHeaders(header)
-	size := 0
-	for _, offer := range r.Header["Sec-Websocket-Protocol"] {
-		size += len(offer)
-	}
-	fail := func(reason string) {
-		s.refused("websocket", "handshake")
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		s.writeRefusal(w, true, http.StatusBadRequest, refusal{message: reason})
-	}
-	if size > maxProtocols {
-		fail("Sec-WebSocket-Protocol header too long")
-		return
-	}
-	if len(r.Header["Sec-Websocket-Key"]) != 1 {
-		fail("Missing or invalid Sec-WebSocket-Key header")
-		return
-	}
-	if size > 0 {
-		first, _, _ := strings.Cut(r.Header.Get("Sec-Websocket-Protocol"), ",")
-		if first = strings.TrimSpace(first); first != "" {
-			header.Set("Sec-Websocket-Protocol", first)
-		}
-	}
-	var m memory
-	u := websocket.Upgrader{
-		ReadBufferSize:  128, // the connection is not used, only its answer
-		WriteBufferPool: noBuffers{},
-		CheckOrigin:     anyOrigin,
-		Error:           func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) { fail(reason.Error()) },
-	}
-	if _, err := u.Upgrade(&memoryResponse{w, &m}, r, header); err != nil {
-		return
-	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		s.log.Error("take a connection over", "error", err)
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	if n := rw.Reader.Buffered(); n > 0 {
-		ahead = make([]byte, n)
-		rw.Reader.Read(ahead)
-	}
-	nc.SetDeadline(time.Time{})
-	return m.out, nc, ahead, true
-}
-
-// noBuffers keeps gorilla from allocating a write buffer for a connection that never writes.
-type noBuffers struct{}
-
-func (noBuffers) Get() any { return nil }
-func (noBuffers) Put(any)  {}
 
 // message handles one WebSocket message and reports whether the connection may go on.
 func (c *conn) message(binary bool, data []byte) bool {

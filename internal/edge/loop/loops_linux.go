@@ -233,9 +233,16 @@ func (d *Descriptor) Read(b []byte) (int, error) {
 }
 
 // Write is write(2), which may take a part; ErrNotNow if there is no room.
-func (d *Descriptor) Write(b []byte) (int, error) {
+func (d *Descriptor) Write(b []byte) (int, error) { return d.send(b, 0) }
+
+// WriteMore is Write for what more follows at once, or Close: the kernel waits for that, and sends
+// both together.
+func (d *Descriptor) WriteMore(b []byte) (int, error) { return d.send(b, syscall.MSG_MORE) }
+
+func (d *Descriptor) send(b []byte, flags uintptr) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			flags|syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -244,6 +251,6 @@ func (d *Descriptor) Write(b []byte) (int, error) {
 		case syscall.EAGAIN:
 			return 0, ErrNotNow
 		}
-		return 0, os.NewSyscallError("write", errno)
+		return 0, os.NewSyscallError("sendto", errno)
 	}
 }
