@@ -193,7 +193,7 @@ func (p *process) get(t *testing.T, url string) string {
 	t.Helper()
 	resp, err := insecureWeb.Get(url)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; the edge says: %.20000s", err, &p.stderr)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
@@ -237,26 +237,16 @@ func TestDrain(t *testing.T) {
 // A second signal does not wait for what the first one waits for.
 func TestSecondSignal(t *testing.T) {
 	p := startEdge(t, "--drain-timeout", "1m")
-	// A connection that has not said anything yet is given time for its request.
-	c, err := net.Dial("tcp", strings.TrimPrefix(p.clients, "http://"))
+	c, _, err := dialSocket(p.clients, 1, 5*time.Second) // which never answers a close frame, and is given time to
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	p.get(t, p.clients+"/nothing") // behind it, so that c is accepted
 	p.Process.Signal(syscall.SIGTERM)
-	// The listener is closed once the drain has begun, and with it the signal's old meaning is back.
-	addr := strings.TrimPrefix(p.clients, "http://")
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		probe, err := net.Dial("tcp", addr)
-		if err != nil {
-			break
-		}
-		probe.Close()
+	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(p.get(t, p.ops+"/healthz/ready"), "draining"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("still listening")
+			t.Fatal("no drain begins")
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	p.Process.Signal(syscall.SIGTERM)
 	done := make(chan error, 1)

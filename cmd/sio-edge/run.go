@@ -23,6 +23,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
 	"github.com/sio-edge/sio-edge/internal/edge/store"
 	"github.com/sio-edge/sio-edge/internal/edge/token"
@@ -75,7 +76,9 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	sockets := newSockets(s, groups, kept, room, measured, traced, entrance{verifier, audited, failures, addresses}, log)
 	defer sockets.Close()
 	groups.Start(sockets)
-	engine := newEngine(s, sockets, room, addresses, measured, audited, log)
+	var loops loop.Loops
+	defer loops.Stop()
+	engine := newEngine(s, sockets, &loops, room, addresses, measured, audited, log)
 	guard, err := newGuard(s, log, audited, measured.Refused)
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	ctl := control.NewServer(control.Config{EdgeID: id.EdgeID, LogID: id.LogID, Epoch: id.Epoch, Version: version,
 		CommandRate: int(s.CommandsPerSecond), MaxMessage: int(s.ControlMessage), MaxStreams: int(s.ControlStreams), Operations: operations, Trace: traced,
 		Access: guard, Audit: audited}, groups, sockets, log)
-	front := newFront(s, engine, kept, guard, room, addresses, measured, log)
+	front := newFront(s, engine, &loops, kept, guard, room, addresses, measured, log)
 	ctl.MountJSON(front.Ops)
 	ctl.MountTail(front.Ops)
 	console.Mount(front.Ops)
@@ -263,9 +266,9 @@ func firstOffset(now time.Time) uint64 {
 	return uint64(max(now.Sub(begin), 0)/time.Second) << 12
 }
 
-func newEngine(s settings, sockets *socketio.Server, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, audited, log *slog.Logger) *engineio.Server {
+func newEngine(s settings, sockets *socketio.Server, loops *loop.Loops, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, audited, log *slog.Logger) *engineio.Server {
 	cfg := s.engineio()
-	cfg.Budget, cfg.Addresses, cfg.Proxied = room, addresses, edge.Proxied
+	cfg.Budget, cfg.Addresses, cfg.Proxied, cfg.Loops = room, addresses, edge.Proxied, loops
 	cfg.Refused = measured.Refused
 	cfg.Strayed = func(opened, now string) {
 		before, _, _ := net.SplitHostPort(opened)
@@ -275,9 +278,9 @@ func newEngine(s settings, sockets *socketio.Server, room *budget.Budget, addres
 	return engineio.NewServer(cfg, sockets, log)
 }
 
-func newFront(s settings, engine *engineio.Server, kept *store.Store, guard *access.Guard, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
+func newFront(s settings, engine *engineio.Server, loops *loop.Loops, kept *store.Store, guard *access.Guard, room *budget.Budget, addresses *limit.Addresses, measured *metrics.Metrics, log *slog.Logger) *edge.Server {
 	cfg := s.edge()
-	cfg.Budget, cfg.Addresses = room, addresses
+	cfg.Budget, cfg.Addresses, cfg.Loops = room, addresses, loops
 	cfg.Refused = measured.Refused
 	cfg.Degraded = func() error {
 		if err := degraded(room); err != nil || kept == nil {

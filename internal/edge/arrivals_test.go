@@ -34,7 +34,7 @@ func TestSlowHeads(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := NewServer(Config{}, newEcho(), slog.New(slog.DiscardHandler))
 				l := make(pipes)
-				s.listener = newListener(l, s.config, s.log)
+				s.listener = newListener(netSource{l}, s.config, s.log)
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)
 				go func() { done <- s.Run(ctx) }()
@@ -123,9 +123,10 @@ func TestC12NoDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := 0
 		cfg := Config{Refused: func(string, string) { refused++ }}.withDefaults()
-		l := newListener(&exhaustedListener{make(pipes, 1), 10}, cfg, slog.New(slog.DiscardHandler))
+		exhausted := &exhaustedListener{make(pipes, 1), 10}
+		l := newListener(netSource{exhausted}, cfg, slog.New(slog.DiscardHandler))
 		client, server := net.Pipe()
-		l.Listener.(*exhaustedListener).pipes <- server
+		exhausted.pipes <- server
 		begin := time.Now()
 		c, err := l.Accept()
 		if err != nil {

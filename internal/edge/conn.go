@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/engineio"
@@ -30,18 +29,9 @@ var errEarly = errors.New("too much data before the upgrade")
 // everything; TCPConn and TLSConn then get this layer out of the way.
 type conn struct {
 	net.Conn
-	secure        *tls.Conn         // Conn, if it is that
-	carrier       *engineio.Carrier // beneath secure
-	headerTimeout time.Duration
-	refused       func(layer, reason string)
-	limits        *headLimits
-	proxied       bool   // the peer is a trusted proxy; static
-	cost          int    // what Config.Budget is charged; static
-	closed        func() // called once, when the connection is closed or taken over
-	began         func() // called once, when it begins to be served, or before closed
-	counted       atomic.Bool
-	begun         atomic.Bool
-	known         atomic.Bool // it has asked for a session that is there; written with mu held
+	secure  *tls.Conn         // Conn, if it is that
+	carrier *engineio.Carrier // beneath secure
+	place   *place
 
 	// Owned by the reader: net/http has one at a time, and whoever takes the connection over
 	// is the next.
@@ -60,10 +50,11 @@ type conn struct {
 	headEnd time.Time  // when a head of which a part is here must be complete; zero if none is
 }
 
-// newConn wraps an accepted connection. With a config the client has to speak TLS.
-func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, limits *headLimits, refused func(layer, reason string), closed func()) *conn {
-	own := &conn{Conn: c, headerTimeout: headerTimeout, limits: limits, refused: refused, closed: closed, began: func() {}}
-	if config != nil {
+// newConn wraps an accepted connection. If the listener has a TLS configuration the client has to
+// speak it.
+func newConn(c net.Conn, p *place) *conn {
+	own := &conn{Conn: c, place: p}
+	if config := p.listener.tls; config != nil {
 		own.carrier = engineio.NewCarrier(c)
 		own.secure = tls.Server(own.carrier, config)
 		own.Conn = own.secure
@@ -71,10 +62,12 @@ func newConn(c net.Conn, config *tls.Config, headerTimeout time.Duration, limits
 	return own
 }
 
+func (c *conn) seat() *place { return c.place }
+
 // Read hands on what may be handed on. It waits in the caller's buffer, so that a connection
 // waiting for its next request holds no memory of ours.
 func (c *conn) Read(p []byte) (int, error) {
-	c.begin()
+	c.place.begin()
 	if c.secure != nil && !c.shaken {
 		if err := c.shake(); err != nil {
 			c.end = err
@@ -140,7 +133,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // fields were dropped. 0, 0 means that a head is incomplete, or that c.fault was set.
 func (c *conn) inspect(b []byte) (ready, used int) {
 	if c.body.done() {
-		n, f := c.head.scan(b, c.limits)
+		n, f := c.head.scan(b, &c.place.listener.head)
 		if f != nil {
 			c.fault = f
 			return 0, 0
@@ -197,7 +190,7 @@ func (c *conn) awaitHead(incomplete bool) {
 	if !c.headEnd.IsZero() {
 		return
 	}
-	c.headEnd = time.Now().Add(c.headerTimeout)
+	c.headEnd = time.Now().Add(c.place.listener.headerTimeout)
 	if !c.asked.IsZero() && c.headEnd.Before(c.asked) {
 		c.Conn.SetReadDeadline(c.headEnd)
 	}
@@ -223,7 +216,7 @@ func (c *conn) answered() { c.asks = false }
 func (c *conn) takeOver() {
 	c.raw = true
 	c.ready = len(c.held)
-	c.release()
+	c.place.leave()
 }
 
 // TCPConn returns the connection beneath for whoever took this one over, nil if bytes that were
@@ -259,39 +252,12 @@ func (c *conn) CloseWrite() error {
 // kernel take it back.
 func (c *conn) linger() {
 	c.CloseWrite()
-	c.Conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	io.CopyN(io.Discard, c.Conn, 256<<10)
+	c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	io.CopyN(io.Discard, c.Conn, lingerBytes)
 }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	c.release()
+	c.place.leave()
 	return c.Conn.Close()
-}
-
-func (c *conn) release() {
-	c.begin()
-	c.mu.Lock()
-	first := c.counted.CompareAndSwap(false, true)
-	c.mu.Unlock()
-	if first {
-		c.closed()
-	}
-}
-
-// begin notes that the connection does not wait for a processor any more.
-func (c *conn) begin() {
-	if !c.begun.Load() && c.begun.CompareAndSwap(false, true) {
-		c.began()
-	}
-}
-
-// identify calls move if the connection was that of a stranger until now.
-func (c *conn) identify(move func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.counted.Load() && !c.known.Load() {
-		c.known.Store(true)
-		move()
-	}
 }

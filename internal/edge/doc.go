@@ -13,7 +13,9 @@
 //	3  internal/edge/socketio   namespaces, sockets, rooms, acks, recovery
 //	   internal/edge/store      bbolt: sessions, packet log, event log, cursors; one committer
 //	2  internal/edge/engineio   HTTP, WebSocket, upgrade, heartbeat
-//	1  internal/edge/wire/eio   bytes <-> Engine.IO packets; pure
+//	1  internal/edge/loop       descriptors that are ready, without a goroutine for each
+//	   internal/edge/deadline   many deadlines of one length
+//	   internal/edge/wire/eio   bytes <-> Engine.IO packets; pure
 //	   internal/edge/wire/sio   bytes <-> Socket.IO packets; pure
 //	   internal/latency         how long things took, in buckets
 //	   internal/trace           some client events, followed by OpenTelemetry
@@ -48,11 +50,11 @@
 // # Goroutines
 //
 // Each has a parent that waits for it. Server.Run starts one per listener; net/http one per
-// connection that HTTP is spoken on, which lasts for the request of a poll and ends with the
-// upgrade of a WebSocket. From then on engineio reads the connection; an idle one is to cost no
-// goroutine where the system can tell which connections are readable. There is no writer per
-// connection: epoll loops, one for each CPU, read and write them all. control has three goroutines
-// for each stream (it reads, it sends deliveries, it sends the rest), store has its committer.
+// connection that HTTP is spoken on, which lasts for the request of a poll. A connection that is
+// awaited or idle is to cost no goroutine where the system can tell which connections are readable:
+// epoll loops, one for each CPU, read the request of a WebSocket, and read and write it from then on.
+// control has three goroutines for each stream (it reads, it sends deliveries, it sends the rest),
+// store has its committer.
 //
 // # What outlives the process
 //
@@ -70,7 +72,11 @@
 //
 // # From the door to the engine
 //
-// Every accepted connection is wrapped in one that checks each request head as it came from the
-// network, before net/http repairs it. On upgrade that layer steps aside: its method TCPConn
-// returns the connection beneath, or nil while it has bytes read ahead.
+// A plain connection stands at the door until its first request head is here, watched by a loop. The
+// head is checked as it came from the network. If it asks for a WebSocket the loop parses it, routes
+// it and answers it, and what watches the connection passes from arrival to engineio. Any other
+// connection is passed on to net/http with what it has sent, wrapped in one that checks each head
+// before net/http repairs it; so is every connection on which TLS or a PROXY header comes first. On
+// upgrade that layer steps aside: its method TCPConn returns the connection beneath, or nil while it
+// has bytes read ahead.
 package edge

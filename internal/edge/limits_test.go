@@ -226,7 +226,7 @@ func TestConnectionsTakeTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newListener(tcp, Config{AcceptWait: 50 * time.Millisecond, Refused: o.count}.withDefaults(), nil)
+	l := newListener(netSource{tcp}, Config{AcceptWait: 50 * time.Millisecond, Refused: o.count}.withDefaults(), nil)
 	defer l.Close()
 	clients := make([]net.Conn, cap(l.turns)+5)
 	for i := range clients {

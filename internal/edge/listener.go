@@ -44,7 +44,7 @@ const (
 // did not wait is closed.
 type listener struct {
 	// Static after newListener.
-	net.Listener
+	source
 	tls           *tls.Config // nil: plain
 	proxyHeader   bool        // who comes has to be a trusted proxy, and to begin with a PROXY header
 	headerTimeout time.Duration
@@ -57,6 +57,7 @@ type listener struct {
 	log           *slog.Logger
 	closed        chan struct{} // closed by Close
 	turns         chan struct{} // one for each connection that has not begun to be served
+	hurry         func()        // called when a turn is waited for, to have those looked at that have one
 
 	limit     atomic.Int64
 	open      atomic.Int64
@@ -81,33 +82,46 @@ func listenTCP(addr string) (net.Listener, error) {
 	return lc.Listen(context.Background(), "tcp", addr)
 }
 
-func newListener(l net.Listener, cfg Config, log *slog.Logger) *listener {
+func newListener(from source, cfg Config, log *slog.Logger) *listener {
 	own := &listener{
-		Listener: l, headerTimeout: cfg.HeaderTimeout, head: cfg.headLimits(), waitLimit: cfg.AcceptWait,
+		source: from, headerTimeout: cfg.HeaderTimeout, head: cfg.headLimits(), waitLimit: cfg.AcceptWait,
 		proxyHeader: cfg.ProxyProtocol, proxies: cfg.TrustedProxies,
 		addresses: cfg.Addresses, budget: cfg.Budget, rate: cfg.ConnectionRate, start: time.Now(),
 		refused: cfg.Refused, log: log, closed: make(chan struct{}),
 		turns: make(chan struct{}, turnsEach*runtime.GOMAXPROCS(0)),
+		hurry: func() {},
 		queue: queue{length: longestQueue, wait: cfg.AcceptWait},
 	}
 	own.limit.Store(int64(cfg.MaxConnections))
 	return own
 }
 
-// Accept returns the next connection that may come in, as a *conn.
+// Accept implements net.Listener for net/http, with a *conn for each connection that may come in.
 func (l *listener) Accept() (net.Conn, error) {
+	c, p, err := l.next()
+	if err != nil {
+		return nil, err
+	}
+	if l.proxyHeader {
+		c.Conn = &proxied{Conn: c.Conn, refused: l.refused}
+	}
+	return newConn(c.Conn, p), nil
+}
+
+// next returns the next connection that may come in, and its place.
+func (l *listener) next() (caller, *place, error) {
 	var wait time.Duration
 	busy := false // this one, or those that it is accepted in place of, had to wait for a turn
 	for {
 		waits, err := l.turn()
 		if err != nil {
-			return nil, err
+			return caller{}, nil, err
 		}
 		busy = busy || waits
 		if n := l.queue.next(time.Now(), waits); n > 0 {
-			resizeQueue(l.Listener, n)
+			l.resize(n)
 		}
-		c, err := l.Listener.Accept()
+		c, err := l.accept()
 		if err != nil {
 			<-l.turns
 		}
@@ -121,27 +135,27 @@ func (l *listener) Accept() (net.Conn, error) {
 			case <-time.After(wait):
 				continue
 			case <-l.closed:
-				return nil, net.ErrClosed
+				return caller{}, nil, net.ErrClosed
 			}
 		}
 		if err != nil {
-			return nil, err // as it is: net/http tries again if that can help
+			return caller{}, nil, err // as it is: net/http tries again if that can help
 		}
 		if wait != 0 {
 			l.log.Info("clients are accepted again")
 			wait = 0
 		}
-		own, reason, answer := l.admit(c, busy)
-		if own != nil {
+		p, reason, answer := l.admit(c, busy)
+		if p != nil {
 			l.queue.served++
-			return own, nil
+			return c, p, nil
 		}
 		<-l.turns
 		l.refused("tcp", reason)
 		if l.tls != nil {
 			answer = nil // nobody would read it
 		}
-		turnAway(c, answer)
+		c.turnAway(answer)
 	}
 }
 
@@ -153,6 +167,7 @@ func (l *listener) turn() (busy bool, err error) {
 	default:
 	}
 	l.waited.Add(1)
+	l.hurry()
 	select {
 	case l.turns <- struct{}{}:
 		return true, nil
@@ -161,11 +176,11 @@ func (l *listener) turn() (busy bool, err error) {
 	}
 }
 
-// admit makes a *conn of a connection that may come in. For any other it says why not, and what
-// its client is told.
-func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answer []byte) {
+// admit gives a connection that may come in its place. For any other it says why not, and what its
+// client is told.
+func (l *listener) admit(c caller, busy bool) (p *place, reason string, answer []byte) {
 	if busy {
-		age, gone := waited(c)
+		age, gone := c.waited()
 		switch {
 		case gone:
 			return nil, gaveUp, nil
@@ -185,20 +200,15 @@ func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answe
 	var addr netip.Addr // stays invalid if nobody counts
 	trusted := false
 	if l.addresses != nil || len(l.proxies) > 0 {
-		if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-			addr = tcp.AddrPort().Addr().Unmap()
-		}
+		addr = c.addr()
 		trusted = contains(l.proxies, addr)
 	}
-	if l.proxyHeader {
-		if !trusted {
-			l.open.Add(-1)
-			return nil, proxyUnknown, nil
-		}
-		c = &proxied{Conn: c, refused: l.refused}
+	if l.proxyHeader && !trusted {
+		l.open.Add(-1)
+		return nil, proxyUnknown, nil
 	}
-	counts := l.addresses != nil && !trusted
-	if counts {
+	p = &place{listener: l, addr: addr, counts: l.addresses != nil && !trusted, proxied: trusted, cost: httpBytes}
+	if p.counts {
 		switch l.addresses.Connect(addr) {
 		case limit.TooMany:
 			l.open.Add(-1)
@@ -208,33 +218,18 @@ func (l *listener) admit(c net.Conn, busy bool) (own *conn, reason string, answe
 			return nil, addressTooOften, tooEager
 		}
 	}
-	cost := httpBytes
 	if l.tls != nil {
-		cost += tlsBytes
+		p.cost += tlsBytes
 	}
-	if l.budget.Level() >= budget.Short || !l.budget.Take(budget.Strangers, cost) {
+	if l.budget.Level() >= budget.Short || !l.budget.Take(budget.Strangers, p.cost) {
 		l.open.Add(-1)
-		if counts {
+		if p.counts {
 			l.addresses.Disconnect(addr)
 		}
 		return nil, noMemory, overloaded
 	}
 	l.budget.Add(budget.Kernel, kernelBytes)
-	own = newConn(c, l.tls, l.headerTimeout, &l.head, l.refused, func() {
-		l.open.Add(-1)
-		kind := budget.Strangers
-		if own.known.Load() {
-			kind = budget.Clients
-		}
-		l.budget.Free(kind, cost)
-		l.budget.Free(budget.Kernel, kernelBytes)
-		if counts {
-			l.addresses.Disconnect(addr)
-		}
-	})
-	own.proxied, own.cost = trusted, cost
-	own.began = func() { <-l.turns }
-	return own, "", nil
+	return p, "", nil
 }
 
 // exhausted reports whether accepting failed for a reason that passes.
@@ -252,7 +247,7 @@ func (l *listener) Close() error {
 	var err error
 	l.closeOnce.Do(func() {
 		close(l.closed)
-		err = l.Listener.Close()
+		err = l.source.Close()
 	})
 	return err
 }

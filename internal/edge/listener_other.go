@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"time"
@@ -10,13 +11,16 @@ import (
 
 func prepareSocket(_, _ string, _ syscall.RawConn) error { return nil }
 
-// waited is not known here.
-func waited(net.Conn) (age time.Duration, gone bool) { return 0, false }
+// newRawSource fails: there is none here.
+func newRawSource(*net.TCPListener) (source, error) { return nil, errors.ErrUnsupported }
 
-func resizeQueue(net.Listener, int) {}
+func (s netSource) resize(int) {}
+
+// waited is not known here.
+func (c caller) waited() (age time.Duration, gone bool) { return 0, false }
 
 // turnAway answers and closes. The buffer is empty, so that it does not block.
-func turnAway(c net.Conn, answer []byte) {
+func (c caller) turnAway(answer []byte) {
 	c.SetWriteDeadline(time.Now().Add(time.Second))
 	c.Write(answer)
 	c.Close()

@@ -11,8 +11,6 @@ import (
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 )
 
-type connKey struct{}
-
 // route answers a request on the public listener or finds who does. It goes by the decoded path
 // as it is: nothing is cleaned, so that a proxy in front sees the same path as we do.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +39,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		full := ""
 		switch {
 		case sid != "":
-			s.identify(r, sid)
+			if p := placeOf(r); p != nil && !p.known.Load() && s.engine.Knows(sid) {
+				p.identify()
+			}
 		case int64(s.engine.Connections()) >= s.limit.Load():
 			full = tooManyClients
 		case s.config.Budget.Level() >= budget.Tight:
@@ -76,20 +76,6 @@ func sidIn(query string) string {
 		}
 	}
 	return ""
-}
-
-// identify counts the connection of a session that is there among those of clients.
-func (s *Server) identify(r *http.Request, sid string) {
-	c, ok := r.Context().Value(connKey{}).(*conn)
-	if s.config.Budget != nil && ok && !c.known.Load() && s.engine.Knows(sid) {
-		c.identify(func() { s.config.Budget.Move(budget.Strangers, budget.Clients, c.cost) })
-	}
-}
-
-// Proxied reports whether a request came over a connection of a trusted proxy.
-func Proxied(r *http.Request) bool {
-	c, ok := r.Context().Value(connKey{}).(*conn)
-	return ok && c.proxied
 }
 
 // plainPath reports whether a decoded path means the same to everyone.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
 	"github.com/sio-edge/sio-edge/internal/edge/limit"
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 )
 
 // Engine answers the requests below Config.Path, among them WebSocket upgrades, and can let go of
@@ -80,6 +81,11 @@ type Config struct {
 	// Budget is charged for connections. While memory is tight no sessions begin, while it is short no
 	// connections do. Default nil: there is room for everything.
 	Budget *budget.Budget
+
+	// Loops watch connections whose first request is awaited, and plain ones become WebSockets there.
+	// Not where TLS or a PROXY header comes first. They are to be stopped after Run. Default nil:
+	// each connection has a goroutine of net/http until then.
+	Loops *loop.Loops
 
 	// HeaderTimeout is how long a request head may take, and a connection before its first.
 	// Default 5 s.
@@ -151,6 +157,7 @@ type Server struct {
 
 	limit       atomic.Int64 // Config.MaxConnections, or what SetMaxConnections made of it
 	listener    *listener
+	door        *door // nil: net/http serves all connections
 	opsListener net.Listener
 	draining    atomic.Bool
 }
@@ -170,7 +177,7 @@ func NewServer(cfg Config, engine Engine, log *slog.Logger) *Server {
 		// net/http would answer "OPTIONS *", which no head here contains.
 		DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
+			return withConn(ctx, c.(*conn))
 		},
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state { // nobody reads at these moments
@@ -238,8 +245,22 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
 	s.Addr = public.Addr()
-	s.listener = newListener(public, s.config, s.log)
+	from := source(netSource{public})
+	if tcp, ok := public.(*net.TCPListener); ok && s.config.Loops != nil && secure == nil && !s.config.ProxyProtocol {
+		raw, err := newRawSource(tcp)
+		switch {
+		case err == nil:
+			from = raw
+		case !errors.Is(err, errors.ErrUnsupported):
+			public.Close()
+			return fmt.Errorf("listen for clients: %w", err)
+		}
+	}
+	s.listener = newListener(from, s.config, s.log)
 	s.listener.tls = secure
+	if _, ok := from.(netSource); !ok {
+		s.door = openDoor(s.listener, s.config.Loops, s.config.Path, s.route)
+	}
 	if s.config.OpsListen == "" {
 		return nil
 	}
@@ -257,9 +278,15 @@ func (s *Server) Listen() error {
 // Run serves until ctx ends or a listener fails, then drains: no new clients, the Engine closed,
 // requests finished, all within Config.DrainTimeout. Listen comes first.
 func (s *Server) Run(ctx context.Context) error {
-	failed := make(chan error, 2) // one for each of the two goroutines, both awaited below
+	failed := make(chan error, 3) // one for each of the goroutines, both awaited below
 	servers := 1
-	go func() { failed <- serve("clients", s.public, s.listener) }()
+	if s.door == nil {
+		go func() { failed <- serve("clients", s.public, s.listener) }()
+	} else {
+		servers++
+		go func() { failed <- ended("clients", s.door.serve()) }()
+		go func() { failed <- serve("clients", s.public, passedOn{s.door}) }()
+	}
 	if s.opsListener != nil {
 		servers++
 		go func() { failed <- serve("operators", s.ops, s.opsListener) }()
@@ -287,8 +314,10 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func serve(who string, srv *http.Server, l net.Listener) error {
-	err := srv.Serve(l)
+func serve(who string, srv *http.Server, l net.Listener) error { return ended(who, srv.Serve(l)) }
+
+// ended is what became of a listener: nil if it was closed.
+func ended(who string, err error) error {
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -307,6 +336,9 @@ func (s *Server) drain(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("close clients: %w", err))
 	}
 	s.listener.Close()
+	if s.door != nil {
+		s.door.close()
+	}
 	if err := s.public.Shutdown(ctx); err != nil {
 		// Whoever is left has had its time.
 		s.public.Close()

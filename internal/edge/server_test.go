@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/edge/loop"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -59,6 +60,8 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			e.gone <- struct{}{}
 		}
+	case strings.HasSuffix(r.URL.Path, "/panic"):
+		panic("as asked")
 	case strings.HasSuffix(r.URL.Path, "/whence"):
 		fmt.Fprintf(w, "%s %s", r.RemoteAddr, r.URL.Scheme)
 	case r.Header.Get("Upgrade") != "" && !strings.Contains(r.URL.Path, "/plain"):
@@ -68,10 +71,24 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 		e.early <- string(early)
-		e.hijacked <- c
+		e.hijacked <- unwatched(c)
 	default:
 		fmt.Fprintf(w, "%s %s %q %s", r.Method, r.URL.Path, body, r.Header.Get("X_Secret"))
 	}
+}
+
+// unwatched makes an ordinary connection of one that a loop watches.
+func unwatched(c net.Conn) net.Conn {
+	if t, ok := c.(taken); ok {
+		f := os.NewFile(uintptr(t.Descriptor().Release()), "client")
+		defer f.Close()
+		c, err := net.FileConn(f)
+		if err != nil {
+			panic(err)
+		}
+		return c
+	}
+	return c
 }
 
 func (e *echo) Close(context.Context) error {
@@ -89,8 +106,15 @@ func (e *echo) requests() []string {
 	return e.reached
 }
 
-// start runs a Server on free ports until the test ends.
+// start runs a Server with a door on free ports until the test ends.
 func start(t *testing.T, cfg Config) (*Server, *echo) {
+	t.Helper()
+	cfg.Loops = new(loop.Loops)
+	return startDoorless(t, cfg)
+}
+
+// startDoorless is start for a Server of which net/http serves all connections, unless cfg has Loops.
+func startDoorless(t *testing.T, cfg Config) (*Server, *echo) {
 	t.Helper()
 	cfg.Listen, cfg.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
 	if cfg.Budget == nil {
@@ -108,6 +132,9 @@ func start(t *testing.T, cfg Config) (*Server, *echo) {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
+		}
+		if cfg.Loops != nil {
+			cfg.Loops.Stop()
 		}
 		for end := time.Now().Add(5 * time.Second); cfg.Budget.Total() != 0; time.Sleep(time.Millisecond) { // net/http does not wait for its connections
 			if time.Now().After(end) {
@@ -246,46 +273,48 @@ func TestH6BadChunk(t *testing.T) {
 
 func TestUpgrade(t *testing.T) {
 	const upgrade = "GET /socket.io/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-	t.Run("steps aside", func(t *testing.T) {
-		s, engine := start(t, Config{})
-		c := dial(t, s.Addr)
-		io.WriteString(c, upgrade)
-		if early := <-engine.early; early != "" {
-			t.Errorf("buffered %q", early)
-		}
-		wrapped := <-engine.hijacked
-		beneath := tcpConn(wrapped)
-		if beneath == nil {
-			t.Fatal("the connection beneath is not handed out")
-		}
-		defer beneath.Close()
-		if n := s.listener.open.Load(); n != 0 {
-			t.Errorf("%d connections counted after the upgrade", n)
-		}
-		io.WriteString(c, "\x81\x00\n\n\r\nno head")
-		b := make([]byte, 12)
-		if _, err := io.ReadFull(beneath, b); err != nil || string(b) != "\x81\x00\n\n\r\nno head"[:12] {
-			t.Errorf("got %q, %v", b, err)
-		}
-	})
-	t.Run("with early bytes", func(t *testing.T) {
-		s, engine := start(t, Config{})
-		c := dial(t, s.Addr)
-		const frames = "\x81\x80\n\r\nPRI * HTTP/2.0\r\n\r\n"
-		io.WriteString(c, upgrade+frames)
-		early := <-engine.early
-		wrapped := <-engine.hijacked
-		defer wrapped.Close()
-		io.WriteString(c, " and late")
-		b := make([]byte, len(frames+" and late")-len(early))
-		io.ReadFull(wrapped, b)
-		if got := early + string(b); got != frames+" and late" {
-			t.Errorf("got %q", got)
-		}
-		if tcpConn(wrapped) == nil {
-			t.Error("still in the way with nothing left to hand on")
-		}
-	})
+	for name, start := range map[string]func(*testing.T, Config) (*Server, *echo){"the door": start, "net/http": startDoorless} {
+		t.Run(name+" steps aside", func(t *testing.T) {
+			s, engine := start(t, Config{})
+			c := dial(t, s.Addr)
+			io.WriteString(c, upgrade)
+			if early := <-engine.early; early != "" {
+				t.Errorf("buffered %q", early)
+			}
+			wrapped := <-engine.hijacked
+			beneath := tcpConn(wrapped)
+			if beneath == nil {
+				t.Fatal("the connection beneath is not handed out")
+			}
+			defer beneath.Close()
+			if n := s.listener.open.Load(); n != 0 {
+				t.Errorf("%d connections counted after the upgrade", n)
+			}
+			io.WriteString(c, "\x81\x00\n\n\r\nno head")
+			b := make([]byte, 12)
+			if _, err := io.ReadFull(beneath, b); err != nil || string(b) != "\x81\x00\n\n\r\nno head"[:12] {
+				t.Errorf("got %q, %v", b, err)
+			}
+		})
+		t.Run(name+" with early bytes", func(t *testing.T) {
+			s, engine := start(t, Config{})
+			c := dial(t, s.Addr)
+			const frames = "\x81\x80\n\r\nPRI * HTTP/2.0\r\n\r\n"
+			io.WriteString(c, upgrade+frames)
+			early := <-engine.early
+			wrapped := <-engine.hijacked
+			defer wrapped.Close()
+			io.WriteString(c, " and late")
+			b := make([]byte, len(frames+" and late")-len(early))
+			io.ReadFull(wrapped, b)
+			if got := early + string(b); got != frames+" and late" {
+				t.Errorf("got %q", got)
+			}
+			if tcpConn(wrapped) == nil {
+				t.Error("still in the way with nothing left to hand on")
+			}
+		})
+	}
 	t.Run("refused", func(t *testing.T) {
 		s, _ := start(t, Config{})
 		c := dial(t, s.Addr)
@@ -300,7 +329,7 @@ func TestUpgrade(t *testing.T) {
 		}
 	})
 	t.Run("too much too early", func(t *testing.T) {
-		s, engine := start(t, Config{})
+		s, engine := startDoorless(t, Config{})
 		c := dial(t, s.Addr)
 		io.WriteString(c, strings.Replace(upgrade, "/socket.io/", "/socket.io/plain/wait", 1)+strings.Repeat("x", 8192))
 		<-engine.waiting
@@ -312,7 +341,13 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-func tcpConn(c net.Conn) *net.TCPConn { return c.(interface{ TCPConn() *net.TCPConn }).TCPConn() }
+// tcpConn is the connection beneath one that was taken over.
+func tcpConn(c net.Conn) *net.TCPConn {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return tcp // from the door, see unwatched
+	}
+	return c.(interface{ TCPConn() *net.TCPConn }).TCPConn()
+}
 
 // pipes is a listener of in-memory connections.
 type pipes chan net.Conn

@@ -186,7 +186,7 @@ func (c *conn) shake() error {
 	defer c.mu.Unlock()
 	c.Conn.SetWriteDeadline(time.Time{})
 	if !c.asked.IsZero() {
-		c.asked = time.Now().Add(c.headerTimeout)
+		c.asked = time.Now().Add(c.place.listener.headerTimeout)
 	}
 	c.Conn.SetReadDeadline(c.asked)
 
@@ -198,14 +198,14 @@ func (c *conn) shake() error {
 	case err == nil:
 		return nil
 	case errors.As(err, &timeout) && timeout.Timeout():
-		c.refused("tls", handshakeSlow)
+		c.place.listener.refused("tls", handshakeSlow)
 	case errors.As(err, &record) && record.Conn != nil:
-		c.refused("tls", handshakeNotTLS)
+		c.place.listener.refused("tls", handshakeNotTLS)
 		record.Conn.SetWriteDeadline(time.Now().Add(time.Second)) // never reached: the buffer is empty
 		io.WriteString(record.Conn, notTLS)
 	case errors.Is(err, io.EOF): // a port scan, or a balancer that looks whether the edge is there
 	default:
-		c.refused("tls", handshakeFailed)
+		c.place.listener.refused("tls", handshakeFailed)
 	}
 	return &net.OpError{Op: "read", Net: "tls", Err: err} // to which net/http says nothing
 }

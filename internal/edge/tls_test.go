@@ -149,7 +149,7 @@ func TestC2_SlowHello(t *testing.T) {
 				var r refusals
 				s := NewServer(Config{Refused: r.refused}, newEcho(), slog.New(slog.DiscardHandler))
 				l := make(pipes)
-				s.listener = newListener(l, s.config, s.log)
+				s.listener = newListener(netSource{l}, s.config, s.log)
 				pair, err := newKeyPair(cfg.CertFile, cfg.KeyFile, s.log)
 				if err != nil {
 					t.Fatal(err)
