@@ -46,13 +46,17 @@ func (s settings) memoryLimit() int64 {
 	return int64(n) / 10 * 9
 }
 
+// mostGarbage is how much of the limit clients do not get. The collector is told to keep to half of
+// it: in a burst it finds less than is made, and what it does not keep to must not end the process.
+const mostGarbage = 64 << 20
+
 // newBudget is the accountant of the process, nil if there is no limit that it could keep to.
 func (s settings) newBudget() *budget.Budget {
 	n := s.memoryLimit()
 	if n == 0 {
 		return nil
 	}
-	return budget.New(budget.Config{Limit: n, Strangers: int64(s.StrangerMemory), Queues: int64(s.QueueMemory),
+	return budget.New(budget.Config{Limit: n, Garbage: min(mostGarbage, n/4), Strangers: int64(s.StrangerMemory), Queues: int64(s.QueueMemory),
 		Log: int64(s.LogMemory), Backlog: int64(s.BacklogMemory)})
 }
 
@@ -98,7 +102,7 @@ func newReader(b *budget.Budget) *reader {
 		r.samples = append(r.samples, metrics.Sample{Name: name})
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		r.limit = b.Limit()
+		r.limit = r.whole()
 		debug.SetMemoryLimit(r.limit)
 	}
 	return r
@@ -113,13 +117,16 @@ func (r *reader) read() {
 		return
 	}
 	// The system's share is no garbage: the collector has to keep below what is left.
-	whole := r.budget.Limit()
+	whole := r.whole()
 	limit := max(whole-r.budget.Used(budget.Kernel), whole/2)
 	if d := limit - r.limit; d > whole/64 || -d > whole/64 {
 		r.limit = limit
 		debug.SetMemoryLimit(limit)
 	}
 }
+
+// whole is what the collector may let the process hold if the system held nothing for it.
+func (r *reader) whole() int64 { return (r.budget.Limit() + r.budget.Room()) / 2 }
 
 // keeper gives up what it must while memory runs short.
 type keeper struct {
@@ -162,7 +169,7 @@ func (k *keeper) relieve() (again bool) {
 	k.tell(level)
 	need := int64(0)
 	if level >= budget.Short {
-		need = b.Total() + b.Overhead() - b.Limit()/100*85
+		need = b.Total() + b.Overhead() - b.Room()/100*85
 	}
 	if excess := b.Excess(budget.Queues); excess > 0 || need > 0 {
 		polls := need > 0 && time.Since(k.polls) > 5*time.Second
@@ -175,7 +182,7 @@ func (k *keeper) relieve() (again bool) {
 	}
 	excess := b.Excess(budget.Log)
 	if level >= budget.Spent {
-		excess = max(excess, b.Total()+b.Overhead()-b.Limit()/100*90)
+		excess = max(excess, b.Total()+b.Overhead()-b.Room()/100*90)
 	}
 	if excess > 0 {
 		k.sockets.Shorten(excess)
@@ -214,12 +221,16 @@ func (k *keeper) tell(level budget.Level) {
 	if level == k.told {
 		return
 	}
-	used, limit := (k.budget.Total()+k.budget.Overhead())>>20, k.budget.Limit()>>20
+	b := k.budget
+	attrs := []any{"used_mib", (b.Total() + b.Overhead()) >> 20, "room_mib", b.Room() >> 20, "other_mib", b.Overhead() >> 20}
+	for _, kind := range budget.Kinds() {
+		attrs = append(attrs, kind.String()+"_mib", b.Used(kind)>>20)
+	}
 	switch {
 	case level > k.told:
-		k.log.Warn("memory is "+level.String()+": "+given[level]+"; those connected stay", "used_mib", used, "limit_mib", limit)
+		k.log.Warn("memory is "+level.String()+": "+given[level]+"; those connected stay", attrs...)
 	case level == budget.Roomy:
-		k.log.Info("memory is roomy again: clients are let in", "used_mib", used, "limit_mib", limit)
+		k.log.Info("memory is roomy again: clients are let in", attrs...)
 	}
 	k.told = level
 }

@@ -11,9 +11,10 @@ import (
 
 // What the collector lets grow before it runs. An edge's heap is mostly connections that do
 // nothing, and the growth is paid for each of them in memory: half of what lives. While little
-// lives that would make it run all the time, so it always gets some megabytes: up to gcMostRoom
-// while it runs often none the less, because clients come or send much. When they have done so the
-// memory goes back: left alone, a heap in which nothing happens stays as large as it was.
+// lives that would make it run all the time, so it always gets some megabytes: up to gcMostRoom, or
+// a sixteenth of the limit, while it runs often none the less, because clients come or send much.
+// When they have done so the memory goes back: left alone, a heap in which nothing happens stays as
+// large as it was.
 const (
 	gcPercent   = 50
 	gcLeastRoom = 4 << 20 // bytes
@@ -25,21 +26,31 @@ const (
 
 // pace is how the collector was last told to run.
 type pace struct {
+	most    uint64 // static: how large room may become
 	percent int
 	room    uint64
 	ran     time.Time
 }
 
+func newPace(limit int64) pace {
+	most := uint64(gcMostRoom)
+	if limit > 0 {
+		most = max(min(most, uint64(limit)/16), gcLeastRoom)
+	}
+	return pace{most: most, percent: gcPercent, room: gcLeastRoom, ran: time.Now()}
+}
+
 // tuneGC sets the collector's pace now and after each of its runs, and calls ran then. GOGC in the
-// environment wins. What it starts ends with the process.
-func tuneGC(ran func()) {
+// environment wins. limit is that of the process, 0 if it has none. What it starts ends with the
+// process.
+func tuneGC(limit int64, ran func()) {
 	if os.Getenv("GOGC") != "" {
 		afterGC(ran)
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	var mu sync.Mutex // guards p, and orders what the collector is told
-	p := pace{percent: gcPercent, room: gcLeastRoom, ran: time.Now()}
+	p := newPace(limit)
 	debug.SetGCPercent(p.percent)
 	quiet := time.AfterFunc(gcQuiet, func() {
 		mu.Lock()
@@ -82,7 +93,7 @@ type sentinel struct{ _ *sentinel }
 func (p *pace) next(now time.Time, live uint64) bool {
 	switch since := now.Sub(p.ran); {
 	case since < gcOften:
-		p.room = min(p.room*2, gcMostRoom)
+		p.room = min(p.room*2, p.most)
 	case since > gcSeldom:
 		p.room = max(p.room/2, gcLeastRoom)
 	}

@@ -8,7 +8,8 @@ import (
 func TestPaceOfTheCollector(t *testing.T) {
 	const mb = 1 << 20
 	now := time.Now()
-	p := pace{percent: gcPercent, room: gcLeastRoom, ran: now}
+	p := newPace(0)
+	p.ran = now
 	for _, step := range []struct {
 		what    string
 		after   time.Duration
@@ -43,5 +44,10 @@ func TestPaceOfTheCollector(t *testing.T) {
 	p.next(now, 500*mb)
 	if p.room != 2*gcLeastRoom || p.shrink() {
 		t.Error("it runs although half of what lives is more than the room")
+	}
+	for limit, want := range map[int64]uint64{0: gcMostRoom, 64 * mb: gcLeastRoom, 256 * mb: 16 * mb, 8192 * mb: gcMostRoom} {
+		if p := newPace(limit); p.most != want {
+			t.Errorf("limit %d: at most %d", limit, p.most)
+		}
 	}
 }

@@ -217,6 +217,11 @@ func TestP20_ASmallContainerUnderAttack(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	attack.Wait()
+	defer func() {
+		if t.Failed() {
+			t.Logf("the edge says: %s", &p.stderr)
+		}
+	}()
 	kernel := cgroupNumber(dir, "memory.max_usage_in_bytes", "memory.peak")
 	killed := cgroupNumber(dir, "memory.oom_control:oom_kill", "memory.events:oom_kill")
 	t.Logf("played: %d stuck readers, %d dribblers, %d endless messages, %d bodies, %d floods, %d pieces of nonsense", kinds[0].Load(), kinds[1].Load(),

@@ -38,7 +38,7 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 	if room != nil {
 		collected = newReader(room).read
 	}
-	tuneGC(collected)
+	tuneGC(s.memoryLimit(), collected)
 	addresses := limit.NewAddresses(limit.PerAddress{Open: int(s.AddressConnections),
 		Arrivals: limit.PerSecond(int(s.AddressConnectionsPerSecond), 3*int(s.AddressConnectionsPerSecond)),
 		Failures: limit.PerMinute(int(s.AddressFailuresPerMinute))})

@@ -61,7 +61,7 @@ func (l Level) String() string { return levelNames[l] }
 // Levels are all of them.
 func Levels() []Level { return []Level{Roomy, Tight, Short, Spent} }
 
-// Where the levels begin, and how far usage must fall for them to end, in percent of the limit.
+// Where the levels begin, and how far usage must fall for them to end, in percent of Budget.Room.
 var (
 	begin = [levels]int64{0, 80, 90, 95}
 	end   = [levels]int64{0, 76, 86, 92}
@@ -96,8 +96,9 @@ func Sheds() []Shed {
 
 // Config is what a Budget is told.
 type Config struct {
-	// Limit is all memory that the process may hold, in bytes.
-	Limit int64
+	// Limit is all memory that the process may hold, in bytes. Garbage is what of it the collector
+	// has for what it has not found yet: clients share the rest. Default of Garbage: nothing.
+	Limit, Garbage int64
 	// Strangers, Queues, Log and Backlog bound the kinds of these names, in bytes. Defaults: 10, 40,
 	// 30 and 40 % of Limit.
 	Strangers, Queues, Log, Backlog int64
@@ -106,7 +107,8 @@ type Config struct {
 // Budget is the one accountant of a process. All methods may be called concurrently.
 type Budget struct {
 	// Static after New.
-	limit  int64
+	limit  int64        // Config.Limit
+	room   int64        // of it, for what is held
 	shares [kinds]int64 // 0: no bound of its own
 
 	used  [kinds]padded
@@ -132,7 +134,7 @@ type padded struct {
 
 // New returns a Budget in which nothing is used.
 func New(cfg Config) *Budget {
-	b := &Budget{limit: cfg.Limit, signal: make(chan struct{}, 1)}
+	b := &Budget{limit: cfg.Limit, room: cfg.Limit - cfg.Garbage, signal: make(chan struct{}, 1)}
 	share := func(k Kind, own int64, percent int64) {
 		if own == 0 {
 			own = cfg.Limit / 100 * percent
@@ -150,17 +152,20 @@ func New(cfg Config) *Budget {
 // Limit is Config.Limit.
 func (b *Budget) Limit() int64 { return b.limit }
 
+// Room is what of the limit there is for what is held, garbage not counted. The levels are parts of it.
+func (b *Budget) Room() int64 { return b.room }
+
 // Share is the bound of a kind, 0 if it has none of its own.
 func (b *Budget) Share(k Kind) int64 { return b.shares[k] }
 
 // Take charges n bytes, or nothing if they do not fit: into the share of the kind, or into what
-// is left of the limit.
+// is left of the room.
 func (b *Budget) Take(k Kind, n int) bool {
 	if b == nil {
 		return true
 	}
 	now := b.used[k].n.Add(int64(n))
-	if share := b.shares[k]; share > 0 && now > share || b.total.Add(int64(n))+b.over.Load() > b.limit {
+	if share := b.shares[k]; share > 0 && now > share || b.total.Add(int64(n))+b.over.Load() > b.room {
 		b.used[k].n.Add(-int64(n))
 		if share == 0 || now <= share {
 			b.total.Add(-int64(n))
@@ -288,10 +293,10 @@ func (b *Budget) check() {
 	used := b.total.Load() + b.over.Load()
 	was := Level(b.level.Load())
 	now := was
-	for now+1 < levels && used >= b.limit/100*begin[now+1] {
+	for now+1 < levels && used >= b.room/100*begin[now+1] {
 		now++
 	}
-	for now > Roomy && used < b.limit/100*end[now] {
+	for now > Roomy && used < b.room/100*end[now] {
 		now--
 	}
 	b.boundsLocked(now)
@@ -310,11 +315,11 @@ func (b *Budget) boundsLocked(l Level) {
 	over := b.over.Load()
 	rise := int64(1<<63 - 1)
 	if l+1 < levels {
-		rise = b.limit/100*begin[l+1] - over
+		rise = b.room/100*begin[l+1] - over
 	}
 	fall := -int64(1<<63 - 1)
 	if l > Roomy {
-		fall = b.limit/100*end[l] - over
+		fall = b.room/100*end[l] - over
 	}
 	b.rise.Store(rise)
 	b.fall.Store(fall)
