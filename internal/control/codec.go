@@ -18,11 +18,22 @@ type codec struct{ encoding.CodecV2 }
 
 // inbound is one message of a backend.
 type inbound struct {
-	replies convert.Replies      // if message is nil; good until release
-	message *pb.SubscribeRequest // what is not replies alone
+	kind    inboundKind
+	replies convert.Replies      // of kind onlyReplies; good until release
+	settled convert.Settled      // of kind onlySettles
+	message *pb.SubscribeRequest // of kind anything
 
 	held mem.Buffer // of replies
 }
+
+// inboundKind is which part of an inbound counts.
+type inboundKind uint8
+
+const (
+	anything inboundKind = iota
+	onlyReplies
+	onlySettles
+)
 
 // release ends the use of replies, and of the inbound until it is received into again.
 func (m *inbound) release() {
@@ -41,11 +52,15 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	m.release()
 	buf := data.MaterializeToBuffer(&batchBuffers)
 	if m.replies.Parse(buf.ReadOnlyData()) {
-		m.message, m.held = nil, buf
+		m.kind, m.held = onlyReplies, buf
 		return nil
 	}
 	defer buf.Free()
-	m.message = new(pb.SubscribeRequest)
+	if m.settled.Parse(buf.ReadOnlyData()) {
+		m.kind = onlySettles
+		return nil
+	}
+	m.kind, m.message = anything, new(pb.SubscribeRequest)
 	return proto.Unmarshal(buf.ReadOnlyData(), m.message)
 }
 

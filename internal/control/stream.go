@@ -248,10 +248,16 @@ func (st *stream) receive() error {
 	var m inbound
 	defer m.release()
 	for {
-		err := st.rpc.RecvMsg(&m)
-		if err == nil && m.message == nil {
+		if err := st.rpc.RecvMsg(&m); err != nil {
+			return err
+		}
+		var err error
+		switch m.kind {
+		case onlyReplies:
 			err = st.reply(m.replies.All)
-		} else if err == nil {
+		case onlySettles:
+			st.done(m.settled.Told, m.settled.Done)
+		default:
 			err = st.handle(m.message)
 		}
 		if err != nil {
@@ -323,17 +329,26 @@ func (st *stream) execute(cmds []*pb.Command) error {
 }
 
 func (st *stream) settle(a *pb.Ack) {
-	if a.Told > 0 {
-		st.member.Heard(a.Told)
+	ranges := make([]convert.Range, len(a.Done))
+	for i, r := range a.Done {
+		ranges[i] = convert.Range{First: r.First, Last: r.Last}
 	}
-	for _, r := range a.Done {
-		st.member.Done(r.First, r.Last)
-	}
+	st.done(a.Told, ranges)
 	for _, n := range a.Nacks {
 		st.member.Nack(n.DeliveryId, n.RetryAfter.AsDuration(), n.DeadLetter, n.Reason)
 	}
 	for _, r := range a.Extend {
 		st.member.Extend(r.First, r.Last)
+	}
+}
+
+// done notes what was heard, and what is settled and handed nothing back.
+func (st *stream) done(told uint64, ranges []convert.Range) {
+	if told > 0 {
+		st.member.Heard(told)
+	}
+	for _, r := range ranges {
+		st.member.Done(r.First, r.Last)
 	}
 }
 
