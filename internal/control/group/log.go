@@ -89,7 +89,11 @@ func (g *group) attachedLocked() bool {
 func (g *group) saveLocked(e *entry) {
 	if !e.saved {
 		e.saved = true
-		record := binary.BigEndian.AppendUint64(make([]byte, 0, 256), e.prevSeq)
+		room := 128 + e.size
+		if e.ev.Life != nil {
+			room -= 256 // mostly it is less than it may be
+		}
+		record := binary.BigEndian.AppendUint64(make([]byte, 0, room), e.prevSeq)
 		g.all.cfg.Log.SaveEvent(g.name, e.offset, socketio.AppendEvent(record, e.ev))
 	}
 }

@@ -22,7 +22,8 @@ func AppendEvent(b []byte, ev *Event) []byte {
 	b = appendUint(b, 5, uint64(ev.At.UnixNano()))
 	if l := ev.Life; l != nil {
 		if l.Session.SID != "" {
-			b = appendGroup(b, 12, appendState(nil, &l.Session))
+			var scratch [512]byte
+			b = appendGroup(b, 12, appendState(scratch[:0], &l.Session))
 		}
 		b = appendString(b, 13, string(l.Auth))
 		b = appendString(b, 14, string(l.Reason))

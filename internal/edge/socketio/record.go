@@ -59,11 +59,13 @@ func appendSession(b []byte, r *sessionRecord) []byte {
 	for name, v := range r.Attributes {
 		b = appendGroup(b, 5, appendString(appendString(scratch[:0], 1, name), 2, v))
 	}
-	for field, rooms := range map[protowire.Number][]absenceFromRoom{6: r.Rooms, 7: r.Left} {
+	rooms := func(field protowire.Number, rooms []absenceFromRoom) {
 		for _, m := range rooms {
 			b = appendGroup(b, field, appendUint(appendUint(appendString(scratch[:0], 1, m.room), 2, m.since), 3, m.until))
 		}
 	}
+	rooms(6, r.Rooms)
+	rooms(7, r.Left)
 	b = appendUint(b, 8, uint64(r.OpenedAt))
 	b = appendUint(b, 9, r.Revision)
 	b = appendUint(b, 10, r.Start)

@@ -49,18 +49,21 @@ func (s *Server) Committed(f func(error)) {
 // saveLocked records the session as it is.
 func (n *Namespace) saveLocked(k *Socket) {
 	if k.key != 0 {
-		n.srv.store.SaveSession(k.key, appendSession(nil, n.recordLocked(k)))
+		n.srv.store.SaveSession(k.key, appendSession(make([]byte, 0, usualRecord), n.recordLocked(k)))
 	}
 }
 
 // saveLifeLocked is saveLocked with s.mu held: then the record has from where the client is
 // connected also while nothing is sent to it yet.
+// usualRecord is room for the record of a session with a room or two.
+const usualRecord = 256
+
 func (n *Namespace) saveLifeLocked(k *Socket) {
 	r := n.recordLocked(k)
 	if k.client != nil {
 		r.From = hostOf(k.client.conn.Handshake)
 	}
-	n.srv.store.SaveSession(k.key, appendSession(nil, r))
+	n.srv.store.SaveSession(k.key, appendSession(make([]byte, 0, usualRecord), r))
 }
 
 func (n *Namespace) recordLocked(k *Socket) *sessionRecord {
