@@ -19,7 +19,7 @@ const (
 	gcPercent   = 50
 	gcLeastRoom = 4 << 20 // bytes
 	gcMostRoom  = 64 << 20
-	gcOften     = 250 * time.Millisecond // between runs: then the room doubles
+	gcOften     = 500 * time.Millisecond // between runs: then the room doubles
 	gcSeldom    = time.Second            // then it halves
 	gcQuiet     = time.Second            // after a run: then what was given is taken back
 )

@@ -113,8 +113,11 @@ func (a *arrival) answer(request, ahead []byte) bool {
 		return false
 	}
 	r.RemoteAddr = a.remote.String()
+	if a.place.proxied { // the only thing that is asked of it: the place is given up in a moment
+		r = r.WithContext(withConn(r.Context(), a))
+	}
 	w := &reply{arrival: a, ahead: ahead, header: make(http.Header)}
-	a.handle(w, r.WithContext(withConn(r.Context(), a)))
+	a.handle(w, r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.serving = false
