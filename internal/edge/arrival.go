@@ -165,7 +165,8 @@ func (a *arrival) pass(b []byte) {
 	f := os.NewFile(uintptr(fd), "client")
 	nc, err := net.FileConn(f) // has a descriptor of its own
 	f.Close()
-	if err != nil {
+	if err != nil { // for want of descriptors, most likely
+		a.door.listener.refused("tcp", noResources)
 		a.place.leave()
 		return
 	}

@@ -58,7 +58,9 @@ func (d *door) arrive(c caller, p *place) {
 	a := &arrival{door: d, place: p, remote: c.remote}
 	desc, err := d.loops.Own(c.fd)
 	if err != nil {
-		c.turnAway(nil)
+		d.listener.log.Warn("a connection is turned away: no loop takes it", "err", err)
+		d.listener.refused("tcp", noResources)
+		c.turnAway(overloaded)
 		p.leave()
 		return
 	}

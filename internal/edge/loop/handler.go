@@ -35,4 +35,4 @@ func (notNow) Error() string   { return "no more bytes for now" }
 func (notNow) Timeout() bool   { return false }
 func (notNow) Temporary() bool { return true }
 
-var errStopped = errors.New("no loops")
+var errStopped = errors.New("the loops have been stopped")

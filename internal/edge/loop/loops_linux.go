@@ -23,8 +23,8 @@ const (
 type Loops struct {
 	mu    sync.Mutex // guards the following fields
 	all   []*loop
+	want  int // as many
 	next  int
-	err   error
 	ended bool
 	done  sync.WaitGroup // the loops; Stop waits
 }
@@ -33,19 +33,22 @@ type Loops struct {
 func (s *Loops) Own(fd int32) (Descriptor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.all == nil && s.err == nil && !s.ended {
-		for range runtime.GOMAXPROCS(0) {
-			l, err := newLoop()
-			if err != nil {
-				s.err = err
-				break
-			}
-			s.all = append(s.all, l)
-			s.done.Go(l.run)
-		}
+	if s.ended {
+		return Descriptor{}, errStopped
 	}
-	if len(s.all) == 0 || s.ended {
-		return Descriptor{}, errors.Join(s.err, errStopped)
+	if s.want == 0 {
+		s.want = runtime.GOMAXPROCS(0)
+	}
+	for len(s.all) < s.want {
+		l, err := newLoop()
+		if err != nil && len(s.all) > 0 {
+			break // those that there are do as well
+		}
+		if err != nil {
+			return Descriptor{}, err
+		}
+		s.all = append(s.all, l)
+		s.done.Go(l.run)
 	}
 	s.next = (s.next + 1) % len(s.all)
 	return Descriptor{fd: fd, loop: s.all[s.next], slot: -1}, nil
@@ -93,7 +96,8 @@ func (s *Loops) Stop() {
 }
 
 // Descriptor is a descriptor that a loop watches. Its methods are not to be called concurrently,
-// except Read and Write.
+// except Read and Write: its Handler guards it with a lock that Ready takes, and with which Start or
+// Arrive was called.
 type Descriptor struct {
 	loop *loop
 	fd   int32
@@ -105,10 +109,10 @@ type Descriptor struct {
 // Start begins to watch.
 func (d *Descriptor) Start(mask Events, h Handler) error {
 	l := d.loop
+	d.mask = mask
 	l.mu.Lock()
 	d.enterLocked(h)
 	l.mu.Unlock()
-	d.mask = mask
 	return d.control(syscall.EPOLL_CTL_ADD)
 }
 
@@ -123,10 +127,10 @@ type Arrival interface {
 // Arrive is Start for a connection that was just accepted.
 func (d *Descriptor) Arrive(mask Events, a Arrival) error {
 	l := d.loop
+	d.mask = mask
 	l.mu.Lock()
 	d.enterLocked(a)
 	l.mu.Unlock()
-	d.mask = mask
 	if err := d.control(syscall.EPOLL_CTL_ADD); err != nil {
 		return err
 	}
