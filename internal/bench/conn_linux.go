@@ -41,12 +41,10 @@ func openWebSocket(t Target, sid string) (net.Conn, *bufio.Reader, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	query := "EIO=4&transport=websocket"
-	if sid != "" {
-		query += "&sid=" + sid
+	if _, err := c.Write(upgradeRequest(t, sid)); err != nil {
+		c.Close()
+		return nil, nil, fmt.Errorf("open websocket: %w", err)
 	}
-	fmt.Fprintf(c, "GET %s?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", t.Path, query, t.Addr)
 	r := bufio.NewReaderSize(c, 1024)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -58,6 +56,15 @@ func openWebSocket(t Target, sid string) (net.Conn, *bufio.Reader, error) {
 		return nil, nil, fmt.Errorf("open websocket: %s", resp.Status)
 	}
 	return c, r, nil
+}
+
+func upgradeRequest(t Target, sid string) []byte {
+	query := "EIO=4&transport=websocket"
+	if sid != "" {
+		query += "&sid=" + sid
+	}
+	return fmt.Appendf(nil, "GET %s?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", t.Path, query, t.Addr)
 }
 
 // expect waits for a packet that begins with prefix.

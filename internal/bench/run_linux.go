@@ -31,6 +31,9 @@ func Run(ctx context.Context, t Target, s Scenario, o Options) (Result, error) {
 	case "rooms":
 		return measure(ctx, t, s, newRooms(s, echoSize), o)
 	case "churn":
+		if t.TLS == nil {
+			return measureConnects(ctx, t, s, o)
+		}
 		return measureVisits(ctx, t, s, o, connectOnce)
 	case "upgrade":
 		return measureVisits(ctx, t, s, o, upgradeOnce)
