@@ -109,7 +109,7 @@ func (s *Store) take() batch {
 }
 
 // largestSpare is how many records a map may have held that is used again.
-const largestSpare = 4096
+const largestSpare = 512
 
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
