@@ -161,11 +161,15 @@ func run(ctx context.Context, l *live, log *slog.Logger, out io.Writer) error {
 		watchdog(ctx, func() { alive(engine, sockets, groups, kept) })
 	}()
 	notifyReady()
+	told := make(chan struct{}) // awaited below
 	context.AfterFunc(ctx, func() {
+		defer close(told)
 		notifyStopping()
 		ctl.Draining(time.Duration(s.DrainTimeout))
 	})
 	err = front.Run(ctx) // closes the clients before their backends are told that it is over
+	drain()              // whatever has ended it
+	<-told
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), streamsTimeout)
 	defer done()
 	ctl.Stop(stop)
