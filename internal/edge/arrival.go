@@ -130,8 +130,9 @@ func (a *arrival) answer(request, ahead []byte) bool {
 		a.closeLocked()
 	default:
 		b := w.bytes()
-		if n, err := a.desc.Write(b); err != nil || n < len(b) {
-			a.closeLocked() // nothing was sent before: there is room for it unless the client is hostile
+		// Nothing was sent before: there is room for it unless the client is hostile.
+		if n, err := a.desc.Write(b); err != nil || n < len(b) || a.door.isClosed() {
+			a.closeLocked()
 			return true
 		}
 		a.desc.CloseWrite()
@@ -144,9 +145,13 @@ func (a *arrival) answer(request, ahead []byte) bool {
 // handle calls the handler as net/http would: a panic ends the connection, not the process.
 func (a *arrival) handle(w *reply, r *http.Request) {
 	defer func() {
-		if err := recover(); err != nil && err != http.ErrAbortHandler {
+		err := recover()
+		if err == nil {
+			return
+		}
+		w.status = 0
+		if err != http.ErrAbortHandler {
 			a.door.listener.log.Error("a request panicked", "err", fmt.Sprint(err), "stack", string(debug.Stack()))
-			w.status = 0
 		}
 	}()
 	a.door.handler(w, r)
@@ -169,6 +174,9 @@ func (a *arrival) pass(b []byte) {
 		a.door.listener.refused("tcp", noResources)
 		a.place.leave()
 		return
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		tcp.SetKeepAlive(false) // which FileConn turns on, see listenTCP
 	}
 	c := newConn(nc, a.place)
 	c.held = bytes.Clone(b)
@@ -205,14 +213,15 @@ func (a *arrival) closeLocked() {
 	a.place.leave()
 }
 
-// taken is an arrival that a handler has taken over. Its engine is to use the Descriptor; what a
-// net.Conn has besides does not wait.
+// taken is an arrival that a handler has taken over: a net.Conn of which nothing waits. An engine uses
+// the Descriptor instead.
 type taken struct{ a *arrival }
 
 // Descriptor returns what watches the connection, which is to be handed over before the handler
 // returns.
 func (t taken) Descriptor() *loop.Descriptor { return &t.a.desc }
 
+// Read implements net.Conn, with loop.ErrNotNow while there is nothing.
 func (t taken) Read(b []byte) (int, error) {
 	n, err := t.a.desc.Read(b)
 	if err == nil && n == 0 && len(b) > 0 {
@@ -220,10 +229,24 @@ func (t taken) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
-func (t taken) Write(b []byte) (int, error)      { return t.a.desc.Write(b) }
-func (t taken) Close() error                     { t.a.desc.Close(); return nil }
-func (t taken) LocalAddr() net.Addr              { return t.a.door.listener.Addr() }
-func (t taken) RemoteAddr() net.Addr             { return net.TCPAddrFromAddrPort(t.a.remote) }
-func (t taken) SetDeadline(time.Time) error      { return nil }
-func (t taken) SetReadDeadline(time.Time) error  { return nil }
+
+// Write implements net.Conn, with loop.ErrNotNow while there is no room. It may take a part.
+func (t taken) Write(b []byte) (int, error) { return t.a.desc.Write(b) }
+
+// Close implements net.Conn.
+func (t taken) Close() error { t.a.desc.Close(); return nil }
+
+// LocalAddr implements net.Conn.
+func (t taken) LocalAddr() net.Addr { return t.a.door.listener.Addr() }
+
+// RemoteAddr implements net.Conn.
+func (t taken) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(t.a.remote) }
+
+// SetDeadline implements net.Conn: there is nothing to bound, and so with the two below.
+func (t taken) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn.
+func (t taken) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn.
 func (t taken) SetWriteDeadline(time.Time) error { return nil }

@@ -89,6 +89,12 @@ func (d *door) leave(a *arrival) {
 	d.mu.Unlock()
 }
 
+func (d *door) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
 // close ends what still waits. The listener is closed, so that nobody comes any more.
 func (d *door) close() {
 	d.mu.Lock()
@@ -108,6 +114,7 @@ func (d *door) close() {
 // passedOn is the listener that net/http has of the connections that are for it.
 type passedOn struct{ *door }
 
+// Accept implements net.Listener.
 func (p passedOn) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.passed:
@@ -117,6 +124,7 @@ func (p passedOn) Accept() (net.Conn, error) {
 	}
 }
 
+// Addr implements net.Listener.
 func (p passedOn) Addr() net.Addr { return p.listener.Addr() }
 
 // Close implements net.Listener.

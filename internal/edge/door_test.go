@@ -98,7 +98,7 @@ func TestTheDoorRefuses(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the connection stays open")
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // more slowly than would end it for its bytes: it is to end for the time
 	}
 	if got := engine.requests(); len(got) != 1 {
 		t.Errorf("%v", got)
@@ -150,8 +150,10 @@ func TestTheDoorTakesMoreThanHasTurns(t *testing.T) {
 func TestTheDoorCloses(t *testing.T) {
 	s, _ := start(t, Config{})
 	c := dial(t, s.Addr)
-	for s.Open() == 0 {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(5 * time.Second); s.Open() == 0; time.Sleep(time.Millisecond) { // until it is accepted
+		if time.Now().After(end) {
+			t.Fatal("it is not accepted")
+		}
 	}
 	begin := time.Now()
 	if err := s.drain(context.Background()); err != nil {

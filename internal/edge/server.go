@@ -278,7 +278,7 @@ func (s *Server) Listen() error {
 // Run serves until ctx ends or a listener fails, then drains: no new clients, the Engine closed,
 // requests finished, all within Config.DrainTimeout. Listen comes first.
 func (s *Server) Run(ctx context.Context) error {
-	failed := make(chan error, 3) // one for each of the goroutines, both awaited below
+	failed := make(chan error, 3) // one for each of the goroutines, all awaited below
 	servers := 1
 	if s.door == nil {
 		go func() { failed <- serve("clients", s.public, s.listener) }()

@@ -64,15 +64,16 @@ func (g *group) keepLocked(e *entry) {
 		g.saveLocked(e)
 		ev := e.ev
 		log.Committed(func(error) { g.release(ev) }) // what cannot be written is delivered all the same
-	case g.spill == nil:
-		g.spill = e
-		if g.attachedLocked() {
-			g.armLocked(g.all.now() + g.all.cfg.Spill)
-		} else {
-			g.spillLocked()
+	default:
+		oldest := g.spill == nil
+		if oldest {
+			g.spill = e
 		}
-	case !g.attachedLocked():
-		g.spillLocked()
+		if !g.attachedLocked() {
+			g.spillLocked()
+		} else if oldest {
+			g.armLocked(g.all.now() + g.all.cfg.Spill)
+		}
 	}
 }
 
@@ -89,11 +90,7 @@ func (g *group) attachedLocked() bool {
 func (g *group) saveLocked(e *entry) {
 	if !e.saved {
 		e.saved = true
-		room := 128 + e.size
-		if e.ev.Life != nil {
-			room -= 256 // mostly it is less than it may be
-		}
-		record := binary.BigEndian.AppendUint64(make([]byte, 0, room), e.prevSeq)
+		record := binary.BigEndian.AppendUint64(make([]byte, 0, e.size), e.prevSeq)
 		g.all.cfg.Log.SaveEvent(g.name, e.offset, socketio.AppendEvent(record, e.ev))
 	}
 }

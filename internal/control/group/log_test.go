@@ -149,6 +149,7 @@ func TestP5_EventsAreKeptOnceTheyHaveWaited(t *testing.T) {
 }
 
 // What has waited goes to the disk in parts: all of a burst at once would be held several times over.
+// The sleeps are of virtual time.
 func TestABurstIsSpilledInParts(t *testing.T) {
 	j := newJournal()
 	virtual(t, Config{Log: j}, func(t *testing.T, e *edge) {

@@ -31,6 +31,7 @@ const (
 
 var names = [kinds]string{"strangers", "clients", "kernel", "input", "queues", "log", "backlog"}
 
+// String is the name of the kind in logs and metrics.
 func (k Kind) String() string { return names[k] }
 
 // Kinds are all of them.
@@ -56,6 +57,7 @@ const (
 
 var levelNames = [levels]string{"roomy", "tight", "short", "spent"}
 
+// String is the name of the level in logs and metrics.
 func (l Level) String() string { return levelNames[l] }
 
 // Levels are all of them.
@@ -83,6 +85,7 @@ const (
 
 var shedNames = [sheds]string{"volatile", "replay", "queue", "packet", "poll", "emit"}
 
+// String is its name in metrics.
 func (s Shed) String() string { return shedNames[s] }
 
 // Sheds are all of them.

@@ -33,6 +33,24 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// What is left to the collector is for nobody: the levels and what may be taken are of the rest.
+func TestGarbageIsNotForClients(t *testing.T) {
+	b := New(Config{Limit: 1000, Garbage: 200})
+	if b.Limit() != 1000 || b.Room() != 800 {
+		t.Errorf("%d of %d", b.Room(), b.Limit())
+	}
+	for used, want := range map[int]Level{639: Roomy, 640: Tight, 720: Short, 760: Spent} {
+		b.Add(Clients, used)
+		if got := b.Level(); got != want {
+			t.Errorf("%d used: %v, want %v", used, got, want)
+		}
+		b.Free(Clients, used)
+	}
+	if b.Take(Input, 801) || !b.Take(Input, 800) {
+		t.Error("not all of the room can be taken, or more")
+	}
+}
+
 // What nobody charges counts as well, once it is seen.
 func TestObserve(t *testing.T) {
 	b := New(Config{Limit: 1000})

@@ -22,10 +22,9 @@ type sealed struct {
 	carrier *Carrier
 }
 
-// polled is how a connection that is watched already hands itself over, in the course of its Ready.
-type polled interface {
-	Descriptor() *loop.Descriptor
-}
+// watched is how a connection that a loop watches already hands itself over, in the course of its
+// Ready.
+type watched interface{ Descriptor() *loop.Descriptor }
 
 // wrapped is how a listener that wraps its connections hands out the TCP connection, nil if it
 // has to see the bytes itself.
@@ -35,10 +34,10 @@ type wrapped interface{ TCPConn() *net.TCPConn }
 type secured interface{ TLSConn() (*tls.Conn, *Carrier) }
 
 // adopt takes the descriptor of a hijacked connection over and closes nc. It returns nil if nc is
-// neither plain TCP nor TLS over a Carrier of that, or if nothing is polled here. ahead is what TLS has
-// read already.
+// neither plain TCP nor TLS over a Carrier of that, or if there are no loops here. ahead is what TLS
+// has read already.
 func (s *Server) adopt(c *conn, nc net.Conn) (_ pipe, ahead []byte, _ error) {
-	if w, is := nc.(polled); is {
+	if w, is := nc.(watched); is {
 		e := &loopPipe{conn: c}
 		e.desc = w.Descriptor().Hand(e)
 		return e, nil, nil

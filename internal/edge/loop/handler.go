@@ -18,6 +18,14 @@ type Handler interface {
 	Ready(e Events, buf []byte)
 }
 
+// Arrival is the Handler of a connection that was just accepted.
+type Arrival interface {
+	Handler
+	// Seen is called once, on the goroutine of a loop: it has looked since for what the client has
+	// sent, and handles that next if there is any. Nothing may be waited for.
+	Seen()
+}
+
 // Events are what a descriptor is watched for, and what has happened on it: bits of epoll.
 type Events uint32
 

@@ -116,24 +116,12 @@ func (d *Descriptor) Start(mask Events, h Handler) error {
 	return d.control(syscall.EPOLL_CTL_ADD)
 }
 
-// Arrival is the Handler of a connection that was just accepted.
-type Arrival interface {
-	Handler
-	// Seen is called once, on the goroutine of a loop: it has looked since for what the client has
-	// sent, and handles that next if there is any. Nothing may be waited for.
-	Seen()
-}
-
 // Arrive is Start for a connection that was just accepted.
 func (d *Descriptor) Arrive(mask Events, a Arrival) error {
-	l := d.loop
-	d.mask = mask
-	l.mu.Lock()
-	d.enterLocked(a)
-	l.mu.Unlock()
-	if err := d.control(syscall.EPOLL_CTL_ADD); err != nil {
+	if err := d.Start(mask, a); err != nil {
 		return err
 	}
+	l := d.loop
 	l.mu.Lock()
 	l.fresh = append(l.fresh, fresh{a, l.round})
 	l.mu.Unlock()

@@ -34,17 +34,10 @@ func (s *Loops) Stop() {}
 // Descriptor is never had here.
 type Descriptor struct{}
 
-// Arrival is never told anything here.
-type Arrival interface {
-	Handler
-	Seen()
-}
-
 // All of these fail.
 
-func (d *Descriptor) Arrive(Events, Arrival) error { return errors.ErrUnsupported }
-func (d *Descriptor) Release() int32               { return -1 }
-
+func (d *Descriptor) Arrive(Events, Arrival) error  { return errors.ErrUnsupported }
+func (d *Descriptor) Release() int32                { return -1 }
 func (d *Descriptor) Start(Events, Handler) error   { return errors.ErrUnsupported }
 func (d *Descriptor) Hand(Handler) Descriptor       { return Descriptor{} }
 func (d *Descriptor) Started() bool                 { return false }

@@ -53,11 +53,11 @@ func (n *Namespace) saveLocked(k *Socket) {
 	}
 }
 
-// saveLifeLocked is saveLocked with s.mu held: then the record has from where the client is
-// connected also while nothing is sent to it yet.
 // usualRecord is room for the record of a session with a room or two.
 const usualRecord = 256
 
+// saveLifeLocked is saveLocked with s.mu held: then the record has from where the client is
+// connected also while nothing is sent to it yet.
 func (n *Namespace) saveLifeLocked(k *Socket) {
 	r := n.recordLocked(k)
 	if k.client != nil {

@@ -61,7 +61,7 @@ func (a *authority) run(t *testing.T) *Verifier {
 		if time.Now().After(deadline) {
 			t.Fatal("Run does not begin")
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // it tells nobody that it has begun
 	}
 	return v
 }
