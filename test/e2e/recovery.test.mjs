@@ -219,7 +219,7 @@ test("Y13 L04 a session ends with its window, once", { skip: reference && "it fo
   const socket = await sockets.join("/", { ...returning, url: proxy.url, auth: { label: "late" } });
   const { id } = socket;
   proxy.cut();
-  await history(watcher, "late", (entries) => entries.at(-1).kind === "closed");
+  await history(watcher, "late", (entries) => entries.at(-1)?.kind === "closed");
   const greeted = next(socket, "auth");
   proxy.mend();
   await greeted;
