@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sio-edge/sio-edge/internal/grpcconn"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
 
@@ -49,7 +50,7 @@ func newLink(e *Edge, addr string) *link {
 	instance := hex.EncodeToString(id)
 	l := &link{edge: e, addr: addr, instance: instance, commands: newCommands(e.cfg.log, instance+"-")}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(e.cfg.creds),
+		grpc.WithTransportCredentials(grpcconn.Credentials(e.cfg.creds)),
 		grpc.WithDisableRetry(), // the link tries again itself, and keeps no copies for it
 		grpc.WithInitialWindowSize(4 << 20),
 		grpc.WithInitialConnWindowSize(4 << 20),

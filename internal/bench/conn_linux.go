@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // greeting is what the conformance backend emits to whoever connects.
@@ -124,14 +125,14 @@ func take(c net.Conn, r *bufio.Reader) (fd int, seal *sealed, rest []byte, err e
 // read takes what is there and hands each message to the scenario.
 func (l *load) read(c *conn) error {
 	if c.tls == nil {
-		n, err := unix.Read(c.fd, l.buf)
+		n, errno := nonblock.Recv(c.fd, l.buf)
 		switch {
-		case errors.Is(err, unix.EAGAIN):
+		case errno == unix.EAGAIN:
 			return nil
-		case err == nil && n == 0:
+		case errno != 0:
+			return os.NewSyscallError("recvfrom", errno)
+		case n == 0:
 			return io.EOF
-		case err != nil:
-			return err
 		}
 		if err := l.messages(c, l.buf[:n]); err != nil {
 			return err
@@ -202,11 +203,11 @@ func (l *load) flush(c *conn) error {
 	if len(*out) == 0 {
 		return nil
 	}
-	n, err := unix.Write(c.fd, *out)
-	if err != nil && !errors.Is(err, unix.EAGAIN) {
-		return err
+	n, errno := nonblock.Send(c.fd, *out, 0)
+	if errno != 0 && errno != unix.EAGAIN {
+		return os.NewSyscallError("sendto", errno)
 	}
-	*out = (*out)[max(n, 0):]
+	*out = (*out)[n:]
 	wait := len(*out) > 0
 	if !wait {
 		*out = (*out)[:0]

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -136,11 +135,11 @@ func (l *load) run(ctx context.Context, d time.Duration, until func() bool) erro
 			}
 		}
 		l.dirty = l.dirty[:0]
-		n, err := unix.EpollWait(l.epfd, events, 1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("epoll_wait", err)
+		n, err := epollWait(l.epfd, events, time.Millisecond)
+		if err != nil {
+			return err
 		}
-		for _, ev := range events[:max(n, 0)] {
+		for _, ev := range events[:n] {
 			c := l.conns[ev.Fd]
 			if c.closed {
 				continue

@@ -2,13 +2,14 @@ package bench
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // sealed is the TLS of one client. It speaks over an ordinary connection until that is taken, then
@@ -65,12 +66,12 @@ func (c *carrier) Read(b []byte) (int, error) {
 	if c.fd < 0 {
 		return c.Conn.Read(b)
 	}
-	n, err := unix.Read(c.fd, b)
+	n, errno := nonblock.Recv(c.fd, b)
 	switch {
-	case errors.Is(err, unix.EAGAIN):
+	case errno == unix.EAGAIN:
 		return 0, errNotNow
-	case err != nil:
-		return 0, os.NewSyscallError("read", err)
+	case errno != 0:
+		return 0, os.NewSyscallError("recvfrom", errno)
 	case n == 0:
 		return 0, io.EOF
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // visits are clients that join "/" over WebSocket and leave, as often as they can, over plain TCP. One
@@ -113,11 +115,11 @@ func (v *visits) run(ctx context.Context, end time.Time) error {
 			v.come(i)
 		}
 		v.next = v.next[:0]
-		n, err := unix.EpollWait(v.epfd, events, 100)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("epoll_wait", err)
+		n, err := epollWait(v.epfd, events, 100*time.Millisecond)
+		if err != nil {
+			return err
 		}
-		for _, ev := range events[:max(n, 0)] {
+		for _, ev := range events[:n] {
 			i := int(ev.Fd)
 			if over, err := v.ready(i); over || err != nil {
 				v.part(i, err)
@@ -187,9 +189,9 @@ func (v *visits) part(i int, err error) {
 }
 
 func (v *visits) write(c *visit, b []byte, then await) error {
-	n, err := unix.Write(c.fd, b)
-	if err != nil || n < len(b) { // so little fits at once, or something is wrong
-		return fmt.Errorf("write: %d of %d bytes, %w", n, len(b), err)
+	n, errno := nonblock.Send(c.fd, b, 0)
+	if errno != 0 || n < len(b) { // so little fits at once, or something is wrong
+		return fmt.Errorf("write: %d of %d bytes, %w", n, len(b), errno)
 	}
 	c.await = then
 	return nil
@@ -207,12 +209,12 @@ func (v *visits) ready(i int) (over bool, err error) {
 		}
 		return false, v.write(c, v.request, switching)
 	}
-	n, err := unix.Read(c.fd, v.buf)
+	n, errno := nonblock.Recv(c.fd, v.buf)
 	switch {
-	case errors.Is(err, unix.EAGAIN):
+	case errno == unix.EAGAIN:
 		return false, nil
-	case err != nil:
-		return false, os.NewSyscallError("read", err)
+	case errno != 0:
+		return false, os.NewSyscallError("recvfrom", errno)
 	case n == 0:
 		return false, io.ErrUnexpectedEOF
 	}

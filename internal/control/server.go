@@ -19,6 +19,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -32,6 +33,7 @@ import (
 	"github.com/sio-edge/sio-edge/internal/control/convert"
 	"github.com/sio-edge/sio-edge/internal/control/group"
 	"github.com/sio-edge/sio-edge/internal/edge/socketio"
+	"github.com/sio-edge/sio-edge/internal/grpcconn"
 	"github.com/sio-edge/sio-edge/internal/trace"
 	pb "github.com/sio-edge/sio-edge/proto/sioedge/v1"
 )
@@ -126,6 +128,8 @@ func NewServer(cfg Config, groups *group.Groups, sockets *socketio.Server, log *
 	if guard := cfg.Access; guard != nil {
 		options = append(options, guard.ServerOptions()...)
 		options = append(options, grpc.ChainUnaryInterceptor(guard.Unary), grpc.ChainStreamInterceptor(guard.Stream))
+	} else {
+		options = append(options, grpc.Creds(grpcconn.Credentials(insecure.NewCredentials())))
 	}
 	options = append(options, grpc.ChainUnaryInterceptor(s.auditUnary))
 	s.grpc = grpc.NewServer(options...)

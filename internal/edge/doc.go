@@ -17,6 +17,8 @@
 //	   internal/edge/deadline   many deadlines of one length
 //	   internal/edge/wire/eio   bytes <-> Engine.IO packets; pure
 //	   internal/edge/wire/sio   bytes <-> Socket.IO packets; pure
+//	   internal/nonblock        calls on sockets of which the scheduler is not told
+//	   internal/grpcconn        gRPC's connections, which make such calls
 //	   internal/latency         how long things took, in buckets
 //	   internal/trace           some client events, followed by OpenTelemetry
 //

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
+
+	"github.com/sio-edge/sio-edge/internal/grpcconn"
 )
 
 // ServerOptions make a gRPC server let in whom the Guard knows. Who calls is decided when the head
@@ -20,7 +22,7 @@ func (g *Guard) ServerOptions() []grpc.ServerOption {
 	if g.Secure() {
 		t.tls = credentials.NewTLS(g.tls(true, "h2"))
 	}
-	return []grpc.ServerOption{grpc.Creds(t), grpc.InTapHandle(g.tap)}
+	return []grpc.ServerOption{grpc.Creds(grpcconn.Credentials(t)), grpc.InTapHandle(g.tap)}
 }
 
 // transport is a credentials.TransportCredentials that tells the Guard of connections.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sio-edge/sio-edge/internal/edge/budget"
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // queue holds what waits for one client. A Socket has one only while something waits.
@@ -139,6 +140,10 @@ func (f *Flush) Queue(s *Socket, m *Message, volatile bool) bool {
 	return ok
 }
 
+// longFlush is how many sockets can be written to before others have to be thought of: about a
+// millisecond.
+const longFlush = 256
+
 // Do writes what is queued. It never waits for a client.
 func (f *Flush) Do() {
 	if len(f.sockets) == 0 {
@@ -152,6 +157,9 @@ func (f *Flush) Do() {
 	for i, s := range f.sockets {
 		s.Flush()
 		f.sockets[i] = nil
+		if i%longFlush == longFlush-1 {
+			nonblock.Rouse() // this may go on for long
+		}
 	}
 	f.sockets = f.sockets[:0]
 }

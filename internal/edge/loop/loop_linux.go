@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // loop is one epoll set and the goroutine that serves it.
@@ -41,6 +43,10 @@ type place struct {
 
 // roundSize is how much of what is ready is handled before looking again.
 const roundSize = 128
+
+// longRun is how many rounds may follow each other before others have to be thought of: a few
+// milliseconds of full ones.
+const longRun = 8
 
 // bellSlot is what the set has in place of a slot for the bell.
 const bellSlot = -1
@@ -99,7 +105,7 @@ func (l *loop) run() {
 	var events [roundSize]syscall.EpollEvent
 	var ready [roundSize]Handler
 	buf := make([]byte, 64<<10)
-	n := 0
+	n, rounds := 0, 0
 	// Park only after epoll_wait found nothing: Go's poller reports changes, not states.
 	wait := func(uintptr) bool {
 		l.mu.Lock()
@@ -107,6 +113,7 @@ func (l *loop) run() {
 		l.mu.Unlock()
 		n = epollWait(l.epfd, events[:])
 		if n == 0 {
+			rounds = 0
 			l.see(true)
 		}
 		return n != 0
@@ -133,6 +140,9 @@ func (l *loop) run() {
 			}
 		}
 		l.see(n < roundSize)
+		if rounds++; rounds%longRun == 0 {
+			nonblock.Rouse() // or nobody else may get this processor
+		}
 	}
 }
 

@@ -2,7 +2,9 @@ package loop
 
 import (
 	"bytes"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,4 +164,59 @@ func TestStoppedLoops(t *testing.T) {
 	if _, err := loops.Own(0); err == nil {
 		t.Error("a descriptor is taken")
 	}
+}
+
+// insistent is always ready, and ends when somebody else has had the processor.
+type insistent struct {
+	mu    sync.Mutex // guards the following fields
+	desc  Descriptor
+	began time.Time
+	call  chan struct{} // for somebody else
+	heard atomic.Bool
+	after chan time.Duration
+}
+
+func (i *insistent) Ready(Events, []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.began.IsZero() {
+		i.began = time.Now()
+		i.call <- struct{}{}
+	}
+	if took := time.Since(i.began); i.heard.Load() || took > 3*time.Second {
+		i.desc.Close()
+		i.after <- took
+	}
+}
+
+// TestABusyLoopLeavesTimeForOthers: with one processor, in a process that was idle. The runtime has
+// then nobody awake who would interrupt the loop.
+func TestABusyLoopLeavesTimeForOthers(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var loops Loops
+	defer loops.Stop()
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &insistent{call: make(chan struct{}, 1), after: make(chan time.Duration, 1)}
+	if i.desc, err = loops.Own(int32(fd)); err != nil {
+		t.Fatal(err)
+	}
+	var somebody sync.WaitGroup
+	somebody.Go(func() { <-i.call; i.heard.Store(true) })
+	// The kernel wakes the process, and not a timer of Go's.
+	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(100 * time.Millisecond))}, nil); err != nil {
+		t.Fatal(err)
+	}
+	i.mu.Lock()
+	err = i.desc.Start(In, i)
+	i.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := <-i.after; took > time.Second {
+		t.Errorf("another goroutine waited for %v", took)
+	}
+	somebody.Wait()
 }

@@ -7,7 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
-	"unsafe"
+
+	"github.com/sio-edge/sio-edge/internal/nonblock"
 )
 
 // What a descriptor can be watched for.
@@ -210,39 +211,31 @@ func (d *Descriptor) control(op int) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(d.loop.epfd, op, int(d.fd), &ev))
 }
 
-// The calls below never block, so that the scheduler need not be told about them.
-
-// Read is read(2): 0 is the end, ErrNotNow that there is nothing.
+// Read is recv(2): 0 is the end, ErrNotNow that there is nothing.
 func (d *Descriptor) Read(b []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	switch errno {
-	case 0:
-		return int(n), nil
-	case syscall.EAGAIN, syscall.EINTR:
-		return 0, ErrNotNow
-	}
-	return 0, os.NewSyscallError("read", errno)
+	n, errno := nonblock.Recv(int(d.fd), b)
+	return n, outcome("recvfrom", errno)
 }
 
-// Write is write(2), which may take a part; ErrNotNow if there is no room.
-func (d *Descriptor) Write(b []byte) (int, error) { return d.send(b, 0) }
+// Write is send(2), which may take a part; ErrNotNow if there is no room.
+func (d *Descriptor) Write(b []byte) (int, error) {
+	n, errno := nonblock.Send(int(d.fd), b, 0)
+	return n, outcome("sendto", errno)
+}
 
 // WriteMore is Write for what more follows at once, or Close: the kernel waits for that, and sends
 // both together.
-func (d *Descriptor) WriteMore(b []byte) (int, error) { return d.send(b, syscall.MSG_MORE) }
+func (d *Descriptor) WriteMore(b []byte) (int, error) {
+	n, errno := nonblock.Send(int(d.fd), b, syscall.MSG_MORE)
+	return n, outcome("sendto", errno)
+}
 
-func (d *Descriptor) send(b []byte, flags uintptr) (int, error) {
-	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
-			flags|syscall.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
-			return 0, ErrNotNow
-		}
-		return 0, os.NewSyscallError("sendto", errno)
+func outcome(call string, errno syscall.Errno) error {
+	switch errno {
+	case 0:
+		return nil
+	case syscall.EAGAIN:
+		return ErrNotNow
 	}
+	return os.NewSyscallError(call, errno)
 }
