@@ -114,7 +114,7 @@ const largestSpare = 512
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
 	taken := s.take()
-	s.began = time.Now()
+	s.began, s.read = time.Now(), true
 	err := s.commit(&taken)
 	if isDamage(err) {
 		// What bbolt made of the file may be wrong, and not the file.
@@ -275,14 +275,26 @@ func (s *Store) busy() bool {
 	if s.file == nil {
 		return false
 	}
-	return s.wasteful()
+	return s.read || s.wasteful()
 }
 
-// tend does what is due now and then: it looks at the room of the disk and at that in the file.
+// What commits have read of the file is let go of when there was none for quiet, and every so often
+// in any case: a page that is needed again costs less than a microsecond.
+const (
+	quiet     = time.Second
+	letGoEach = 10 * time.Second
+)
+
+// tend does what is due now and then: it looks at the room of the disk and at that in the file, and
+// lets go of memory.
 func (s *Store) tend() {
 	now := time.Now()
 	if now.Sub(s.felt) >= time.Second {
 		s.feel()
+	}
+	if s.read && s.file != nil && (now.Sub(s.began) >= quiet || now.Sub(s.letGo) >= letGoEach) {
+		s.read, s.letGo = false, now
+		s.file.relieve()
 	}
 	if s.file == nil || s.unsure || now.Sub(s.looked) < s.opt.ShrinkEvery {
 		return

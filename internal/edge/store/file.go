@@ -129,6 +129,14 @@ func (f *file) space() (used, free int64) {
 	return used, free
 }
 
+// relieve takes what was read of the file, through its memory map, out of the process.
+func (f *file) relieve() {
+	f.view(func(tx *bbolt.Tx) error { // and so nobody maps it anew
+		forget(f.db.Info().Data, tx.Size())
+		return nil
+	})
+}
+
 // close gives the file up, in good order unless it is ruined.
 func (f *file) close() error {
 	f.begin.Lock()
