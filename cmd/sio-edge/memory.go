@@ -12,15 +12,17 @@ import (
 // What the collector lets grow before it runs. An edge's heap is mostly connections that do
 // nothing, and the growth is paid for each of them in memory: half of what lives. While little
 // lives that would make it run all the time, so it always gets some megabytes: up to gcMostRoom, or
-// a sixteenth of the limit, while it runs often none the less, because clients come or send much.
-// When they have done so the memory goes back: left alone, a heap in which nothing happens stays as
-// large as it was.
+// a sixteenth of the limit, while it runs often none the less, because clients send much. Not while
+// what lives grows, because clients come: the garbage between what stays would leave holes that
+// nothing fills once they are there. When they have sent it the memory goes back: left alone, a heap
+// in which nothing happens stays as large as it was.
 const (
 	gcPercent   = 50
 	gcLeastRoom = 4 << 20 // bytes
 	gcMostRoom  = 64 << 20
 	gcOften     = 500 * time.Millisecond // between runs: then the room doubles
 	gcSeldom    = time.Second            // then it halves
+	gcGrowth    = 8                      // of what lives, by more than this part of it, is no mere swing
 	gcQuiet     = time.Second            // after a run: then what was given is taken back
 )
 
@@ -30,6 +32,7 @@ type pace struct {
 	percent int
 	room    uint64
 	ran     time.Time
+	live    uint64 // then
 }
 
 func newPace(limit int64) pace {
@@ -93,11 +96,13 @@ type sentinel struct{ _ *sentinel }
 func (p *pace) next(now time.Time, live uint64) bool {
 	switch since := now.Sub(p.ran); {
 	case since < gcOften:
-		p.room = min(p.room*2, p.most)
+		if live <= p.live+p.live/gcGrowth {
+			p.room = min(p.room*2, p.most)
+		}
 	case since > gcSeldom:
 		p.room = max(p.room/2, gcLeastRoom)
 	}
-	p.ran = now
+	p.ran, p.live = now, live
 	percent := max(gcPercent, int(100*p.room/max(live, 1<<20)))
 	if percent*10 <= p.percent*11 && percent*11 >= p.percent*10 {
 		return false

@@ -19,6 +19,8 @@ func TestPaceOfTheCollector(t *testing.T) {
 		{"little lives: the first megabytes are free", time.Second, 2 * mb, 200},
 		{"many idle sessions: half of what lives", time.Second, 100 * mb, 50},
 		{"little again", time.Second, 4 * mb, 100},
+		{"it runs all the time because clients come: no more room", 20 * time.Millisecond, 6 * mb, 66},
+		{"and less lives again", 2 * time.Second, 4 * mb, 100},
 		{"it runs all the time: twice the room", 20 * time.Millisecond, 4 * mb, 200},
 		{"still", 80 * time.Millisecond, 4 * mb, 400},
 		{"it runs now and then: as it is", 700 * time.Millisecond, 4 * mb, 400},
@@ -40,8 +42,10 @@ func TestPaceOfTheCollector(t *testing.T) {
 	if p.shrink() {
 		t.Error("it runs twice, although nothing was given meanwhile")
 	}
-	now = now.Add(time.Millisecond)
-	p.next(now, 500*mb)
+	for range 2 {
+		now = now.Add(time.Millisecond)
+		p.next(now, 500*mb)
+	}
 	if p.room != 2*gcLeastRoom || p.shrink() {
 		t.Error("it runs although half of what lives is more than the room")
 	}
