@@ -17,6 +17,7 @@ func Recv(fd int, b []byte) (int, syscall.Errno) {
 		if errno != 0 {
 			return 0, errno
 		}
+		afterRecv(fd)
 		return int(n), 0
 	}
 }
@@ -24,6 +25,7 @@ func Recv(fd int, b []byte) (int, syscall.Errno) {
 // Send writes to a socket with O_NONBLOCK, which may take a part of it; EAGAIN if there is no room.
 // flags are those of send(2). A peer that has gone is an error, and no signal.
 func Send(fd int, b []byte, flags int) (int, syscall.Errno) {
+	beforeSend()
 	for {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
 			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), uintptr(flags|syscall.MSG_NOSIGNAL), 0, 0)
