@@ -268,6 +268,9 @@ func (c *conn) dispatch(h frameHeader, frame []byte, arriving bool) bool {
 			a.buf, a.need, a.checked = nil, 0, 0
 			c.release()
 		}
+		if usualPong(frame, h) {
+			return c.message(false, pong)
+		}
 		return c.read(frame, h.payload, nil)
 	}
 	a = c.assemble()

@@ -133,6 +133,15 @@ func usualClose(frame []byte, h frameHeader) []byte {
 	return nil
 }
 
+// pong is the text of an Engine.IO pong.
+var pong = []byte("3")
+
+// usualPong says whether a frame, which is a message, is a pong: what a client that does nothing
+// else sends, and nothing that gorilla has to look at.
+func usualPong(frame []byte, h frameHeader) bool {
+	return h.opcode == opText && h.payload == 1 && frame[h.size]^frame[h.size-4] == pong[0]
+}
+
 // farewell answers the client's close frame. It returns false: the connection may not go on.
 func (c *conn) farewell(answer []byte) bool {
 	s := c.sock

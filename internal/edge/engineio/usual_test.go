@@ -39,3 +39,30 @@ func TestUsualCloseIsWhatGorillaAnswers(t *testing.T) {
 		t.Errorf("with a reason: % x", answer)
 	}
 }
+
+// Of all messages of up to two bytes the pong alone is read without gorilla.
+func TestUsualPongIsWhatGorillaReads(t *testing.T) {
+	pool := &readers{}
+	usual := 0
+	for _, first := range []byte{finText, finBinary} {
+		for size := range 3 {
+			for i := range 1 << (8 * size) {
+				payload := []byte{byte(i), byte(i >> 8)}[:size]
+				wire := frame(first, payload)
+				h, ok := parseFrameHeader(wire)
+				if !ok || !usualPong(wire, h) {
+					continue
+				}
+				usual++
+				r := pool.get()
+				r.memory.in = bytes.Clone(wire)
+				if typ, data, err := r.message(size); err != nil || typ != opText || !bytes.Equal(data, pong) {
+					t.Errorf("% x: gorilla reads type %d, %q, %v", wire, typ, data, err)
+				}
+			}
+		}
+	}
+	if usual != 1 {
+		t.Errorf("%d messages are taken for a pong", usual)
+	}
+}
