@@ -14,15 +14,15 @@ import (
 // lives that would make it run all the time, so it always gets some megabytes: up to gcMostRoom, or
 // a sixteenth of the limit, while it runs often none the less, because clients send much. Not while
 // what lives grows, because clients come: the garbage between what stays would leave holes that
-// nothing fills once they are there. When they have sent it the memory goes back: left alone, a heap
-// in which nothing happens stays as large as it was.
+// nothing fills once they are there. Afterwards the memory goes back: left
+// alone, a heap in which nothing happens stays as large as it was.
 const (
 	gcPercent   = 50
 	gcLeastRoom = 4 << 20 // bytes
 	gcMostRoom  = 64 << 20
 	gcOften     = 500 * time.Millisecond // between runs: then the room doubles
 	gcSeldom    = time.Second            // then it halves
-	gcGrowth    = 8                      // of what lives, by more than this part of it, is no mere swing
+	gcGrowth    = 8                      // more by an eighth: what lives has grown
 	gcQuiet     = time.Second            // after a run: then what was given is taken back
 )
 

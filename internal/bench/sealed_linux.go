@@ -57,6 +57,7 @@ var errNotNow net.Error = notNow{}
 
 type notNow struct{}
 
+// Error, Timeout and Temporary implement net.Error.
 func (notNow) Error() string   { return "no more bytes for now" }
 func (notNow) Timeout() bool   { return false }
 func (notNow) Temporary() bool { return true }

@@ -306,3 +306,12 @@ func TestOthersRunWhileAMessageIsHandled(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who gives no credentials hears it from gRPC.
+func TestNoCredentials(t *testing.T) {
+	client, err := grpc.NewClient("localhost:1", grpc.WithTransportCredentials(Credentials(nil)))
+	if err == nil {
+		client.Close()
+		t.Error("nobody says that there are no credentials")
+	}
+}

@@ -181,6 +181,7 @@ type memory struct {
 	out        []byte
 }
 
+// Read implements net.Conn: the end is where what was handed over ends.
 func (m *memory) Read(b []byte) (int, error) {
 	n := copy(b, m.in)
 	m.in = m.in[n:]
@@ -195,11 +196,13 @@ func (m *memory) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// Write implements net.Conn: it keeps the frames gorilla answers with.
 func (m *memory) Write(b []byte) (int, error) {
 	m.out = append(m.out, b...)
 	return len(b), nil
 }
 
+// Close and the methods below are there for net.Conn and do nothing.
 func (m *memory) Close() error                     { return nil }
 func (m *memory) LocalAddr() net.Addr              { return nil }
 func (m *memory) RemoteAddr() net.Addr             { return nil }
@@ -213,6 +216,7 @@ type memoryResponse struct {
 	memory              *memory
 }
 
+// Hijack implements http.Hijacker.
 func (w *memoryResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.memory, bufio.NewReadWriter(bufio.NewReaderSize(w.memory, 16), bufio.NewWriterSize(w.memory, 16)), nil
 }

@@ -114,7 +114,7 @@ const largestSpare = 512
 // commitOnce writes what is pending and says whether it has to be tried again.
 func (s *Store) commitOnce() (again bool) {
 	taken := s.take()
-	s.began, s.read = time.Now(), true
+	s.began = time.Now()
 	err := s.commit(&taken)
 	if isDamage(err) {
 		// What bbolt made of the file may be wrong, and not the file.
@@ -166,6 +166,7 @@ func (s *Store) commit(b *batch) error {
 		return err
 	}
 	var size int64
+	s.file.mapped = true
 	err := s.file.update(func(tx *bbolt.Tx) error {
 		size = tx.Size()
 		return b.apply(tx)
@@ -275,7 +276,7 @@ func (s *Store) busy() bool {
 	if s.file == nil {
 		return false
 	}
-	return s.read || s.wasteful()
+	return s.file.mapped || s.wasteful()
 }
 
 // What commits have read of the file is let go of when there was none for quiet, and every so often
@@ -292,8 +293,8 @@ func (s *Store) tend() {
 	if now.Sub(s.felt) >= time.Second {
 		s.feel()
 	}
-	if s.read && s.file != nil && (now.Sub(s.began) >= quiet || now.Sub(s.letGo) >= letGoEach) {
-		s.read, s.letGo = false, now
+	if s.file != nil && s.file.mapped && (now.Sub(s.began) >= quiet || now.Sub(s.letGo) >= letGoEach) {
+		s.letGo = now
 		s.file.relieve()
 	}
 	if s.file == nil || s.unsure || now.Sub(s.looked) < s.opt.ShrinkEvery {

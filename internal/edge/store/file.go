@@ -30,6 +30,8 @@ type file struct {
 	// was written in one go; 0: it was not, or with next to nothing in it.
 	live   int64
 	packed float64
+	// mapped is set while pages may be mapped that are worth letting go of. It is the committer's.
+	mapped bool
 
 	begin sync.Mutex // held while a transaction begins
 	ruin  error      // what bbolt panicked with, guarded by begin: its locks may be held for ever
@@ -57,7 +59,7 @@ func openFile(f *os.File, opt *Options) (*file, error) {
 		f.Close()
 		return nil, err
 	}
-	return &file{db: db, os: f}, nil
+	return &file{db: db, os: f, mapped: true}, nil
 }
 
 // update changes the file. After a panic in the middle of bbolt nothing of it can be used: the
@@ -131,6 +133,7 @@ func (f *file) space() (used, free int64) {
 
 // relieve takes what was read of the file, through its memory map, out of the process.
 func (f *file) relieve() {
+	f.mapped = false
 	f.view(func(tx *bbolt.Tx) error { // and so nobody maps it anew
 		forget(f.db.Info().Data, tx.Size())
 		return nil

@@ -126,8 +126,7 @@ type Store struct {
 	spare   map[change]value // empty, for the next batch
 	looked  time.Time        // for what can be shrunk
 	felt    time.Time        // for room
-	read    bool             // pages of the file since they were let go of
-	letGo   time.Time
+	letGo   time.Time        // of what the file has mapped
 	wasLow  bool
 	written int64 // live bytes of the file that write has made
 	unsure  bool  // a sync has failed: the file must be rewritten before it is used again
@@ -160,7 +159,7 @@ type Stats struct {
 // Open opens the file, or makes it. Of a file that is damaged what is good is kept: see Loss. One
 // of a newer format, or that another process has, is an error and stays untouched.
 func Open(path string, opt Options) (*Store, error) {
-	s := &Store{path: path, opt: opt.withDefaults(), tops: make(tops), read: true,
+	s := &Store{path: path, opt: opt.withDefaults(), tops: make(tops),
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	if err := s.open(); err != nil {
 		if s.file != nil {
